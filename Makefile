@@ -1,0 +1,57 @@
+# make demo: a dataset from a made video of a person, and a picture of it.   make test: the tests.
+# Both set up what they need first; a second run installs nothing.
+
+PYTHON ?= python3
+VENV ?= .venv
+DEMO ?= demo
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+export PREFECT_SERVER_ANALYTICS_ENABLED = false
+export DO_NOT_TRACK = 1
+export RAY_USAGE_STATS_ENABLED = 0
+
+.PHONY: help setup demo test test-fast lint format bench clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo       make a video of a person, extract it, and draw a picture of the dataset (in $(DEMO)/)"
+	@echo "make test       run every test; make test-fast leaves out the slow ones"
+	@echo "make lint       ruff, the type checker and the import rules; make format mends what ruff can"
+	@echo "make bench      run the benchmarks; each prints lines 'ratio NAME VALUE'"
+	@echo "make setup      only the set-up that the others do first"
+
+setup: $(READY)
+
+$(READY): requirements.txt setup/system.sh setup/python.sh
+	sh setup/system.sh $(PYTHON)
+	sh setup/python.sh $(PYTHON) $(VENV)
+	touch $(READY)
+
+demo: $(READY)
+	$(BIN)/dancemill mannequin $(DEMO)/person.mp4
+	$(BIN)/dancemill extract $(DEMO)/person.mp4 --out $(DEMO)/dataset
+	$(BIN)/dancemill shards info $(DEMO)/dataset
+	$(BIN)/dancemill shards preview $(DEMO)/dataset --out $(DEMO)/preview.png
+
+test: $(READY)
+	$(BIN)/pytest
+
+test-fast: $(READY)
+	$(BIN)/pytest -m "not slow"
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY)
+	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python $$benchmark || exit 1; done
+
+clean:
+	rm -rf $(VENV) $(DEMO) .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis

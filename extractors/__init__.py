@@ -1,0 +1,1 @@
+"""Frames to numbers: one file per pose estimator, all behind the interface of `extractors.interface`."""

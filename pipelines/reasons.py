@@ -1,0 +1,48 @@
+"""Why an input or a clip is not in the dataset: the reason codes of the ledger, each with what it means."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """A code of `videos.parquet`, `clips.parquet` and `dancemill retry --reason`."""
+
+    MISSING = "missing"
+    EMPTY = "empty"
+    NOT_A_VIDEO = "not_a_video"
+    NO_VIDEO_STREAM = "no_video_stream"
+    UNREADABLE = "unreadable"
+    NO_FRAMES = "no_frames"
+    TOO_SHORT = "too_short"
+    TOO_SMALL = "too_small"
+    TOO_LARGE = "too_large"
+    DUPLICATE = "duplicate"
+    SHOT_TOO_SHORT = "shot_too_short"
+    NO_PERSON = "no_person"
+    ALIGNMENT = "alignment"
+    DECODE = "decode"
+    EXTRACTION = "extraction"
+    WORKER_DIED = "worker_died"
+    TIMEOUT = "timeout"
+
+
+MEANING: dict[Reason, str] = {
+    Reason.MISSING: "the file is not there or may not be read",
+    Reason.EMPTY: "the file has no bytes",
+    Reason.NOT_A_VIDEO: "a picture, a text or another file that is no video",
+    Reason.NO_VIDEO_STREAM: "a media file with no picture in it, as sound only",
+    Reason.UNREADABLE: "named like a video, but it cannot be opened",
+    Reason.NO_FRAMES: "it opens, but no frame of it can be decoded",
+    Reason.TOO_SHORT: "it lasts less than the shortest clip wanted",
+    Reason.TOO_SMALL: "its short side has fewer pixels than wanted",
+    Reason.TOO_LARGE: "its declared frame size is beyond the limit",
+    Reason.DUPLICATE: "the same bytes as another input",
+    Reason.SHOT_TOO_SHORT: "what is left of the shot is less than the shortest clip wanted",
+    Reason.NO_PERSON: "a person was found in too few of the clip's frames",
+    Reason.ALIGNMENT: "the frames decoded are not those of the plan: the file has changed, or decodes differently",
+    Reason.DECODE: "a frame that the scan decoded did not decode again",
+    Reason.EXTRACTION: "the extractor raised an error",
+    Reason.WORKER_DIED: "the worker process died while at it",
+    Reason.TIMEOUT: "the worker made no progress for too long and was ended",
+}

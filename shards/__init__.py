@@ -1,0 +1,1 @@
+"""The dataset on disk: schema, writer, index, reader and the inspection commands."""

@@ -1,0 +1,244 @@
+"""What a dataset holds: the rows of its Parquet files and the arrays of a sample, with shapes, types and units.
+
+Dimension names: frames F, hands 2 (left, right), points 133 (COCO-WholeBody), landmarks 33 (body) or 21 (hand).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Any, get_type_hints
+
+import numpy as np
+import pyarrow as pa
+
+SCHEMA_VERSION = 1
+
+LEFT, RIGHT = 0, 1
+"""Places of the person's left and right hand on every `hands` axis."""
+
+
+class Status(StrEnum):
+    """What became of an input or a clip. Every one of them is in exactly one of these states."""
+
+    OK = "ok"
+    FILTERED = "filtered"
+    FAILED = "failed"
+    PENDING = "pending"
+
+
+@dataclass(frozen=True)
+class Member:
+    """One file of a sample: `name` without the sample's key (`rgb.000.jpg`, `poses.npz`), and its bytes."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class MemberSpan:
+    """Where a member's bytes lie in its shard's tar: `offset` and `size` in bytes, `crc32` of those bytes."""
+
+    name: str
+    offset: int
+    size: int
+    crc32: int
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What a clip is worth, for filtering: shares of frames in [0, 1] and medians over its valid hands.
+
+    hand_sharpness is the median of `sharpness`, hand_movement the median length of `movement` (see POSES);
+    both are NaN where no hand was found.
+    """
+
+    body_found: float = float("nan")
+    face_found: float = float("nan")
+    left_hand_found: float = float("nan")
+    right_hand_found: float = float("nan")
+    confidence: float = float("nan")
+    hand_sharpness: float = float("nan")
+    hand_movement: float = float("nan")
+
+
+@dataclass(frozen=True)
+class ClipRow:
+    """One clip of a shard: a row of `shards/NNNNNN.parquet`, and of `index.parquet` when its status is ok.
+
+    start_s and duration_s are presentation times in seconds; fps is the mean rate of the stored frames; width and
+    height are those of the stored frames. `content_key` says what the sample was made from (see pipelines/content_keys.py).
+    `members` is empty unless the status is ok.
+    """
+
+    key: str
+    shard: int
+    status: Status
+    reason: str
+    error: str
+    video_id: str
+    shot: int
+    track_id: int
+    first_frame: int
+    num_frames: int
+    start_s: float
+    duration_s: float
+    fps: float
+    width: int
+    height: int
+    preset: str
+    content_key: str
+    body_found: float
+    face_found: float
+    left_hand_found: float
+    right_hand_found: float
+    confidence: float
+    hand_sharpness: float
+    hand_movement: float
+    members: tuple[MemberSpan, ...] = ()
+
+
+@dataclass(frozen=True)
+class PlanRow:
+    """One clip of the plan: a row of `clips.parquet`.
+
+    frames are numbers in presentation order in the video, times their presentation timestamps in seconds. shard is -1
+    for a clip that the plan itself filtered out. Status, reason, error and quality are filled from the committed shards.
+    """
+
+    key: str
+    video_id: str
+    shot: int
+    track_id: int
+    first_frame: int
+    frames: tuple[int, ...]
+    times: tuple[float, ...]
+    shard: int
+    status: Status = Status.PENDING
+    reason: str = ""
+    error: str = ""
+    body_found: float = float("nan")
+    face_found: float = float("nan")
+    left_hand_found: float = float("nan")
+    right_hand_found: float = float("nan")
+    confidence: float = float("nan")
+    hand_sharpness: float = float("nan")
+    hand_movement: float = float("nan")
+
+
+@dataclass(frozen=True)
+class VideoRow:
+    """One input: a row of the ledger `videos.parquet`.
+
+    `reason` is a code (see pipelines/reasons.py), `error` the first line of what went wrong, `note` what a user should know of a
+    video that was kept (frames missing, declared count wrong). width and height are after rotation; rotation is in
+    degrees, as the file declares it; fps is the mean rate of the decoded frames. declared_frames is 0 where the file
+    declares none.
+    """
+
+    path: str
+    video_id: str
+    status: Status
+    reason: str = ""
+    error: str = ""
+    note: str = ""
+    bytes: int = 0
+    container: str = ""
+    codec: str = ""
+    width: int = 0
+    height: int = 0
+    rotation: int = 0
+    fps: float = 0.0
+    variable_frame_rate: bool = False
+    declared_frames: int = 0
+    frames: int = 0
+    duration_s: float = 0.0
+    shots: int = 0
+    clips: int = 0
+    clips_ok: int = 0
+    clips_filtered: int = 0
+    clips_failed: int = 0
+
+
+@dataclass(frozen=True)
+class ArraySpec:
+    """Type, shape and meaning of one array of `poses.npz`. The first axis is the frames of the clip.
+
+    An optional array may have no frames at all: named and typed, but empty until something fills it.
+    """
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    meaning: str
+    optional: bool = False
+
+
+def _array(dtype: Any, *shape: int, meaning: str, optional: bool = False) -> ArraySpec:
+    return ArraySpec(np.dtype(dtype), shape, meaning, optional)
+
+
+POSES: dict[str, ArraySpec] = {
+    "frame": _array(np.int64, meaning="number of the frame in the video, in presentation order"),
+    "time": _array(np.float64, meaning="presentation timestamp, seconds"),
+    "keypoints": _array(np.float32, 133, 2, meaning="COCO-WholeBody, x and y in pixels of the stored frame"),
+    "confidence": _array(np.float32, 133, meaning="of each keypoint, in [0, 1]; 0 is not found"),
+    "body_valid": _array(np.bool_, meaning="a person was found in the frame"),
+    "face_valid": _array(np.bool_, meaning="the face was found"),
+    "hand_valid": _array(np.bool_, 2, meaning="the left, the right hand was found"),
+    "person_box": _array(np.float32, 4, meaning="x0 y0 x1 y1 of the found keypoints, pixels; NaN where none"),
+    "face_box": _array(np.float32, 4, meaning="x0 y0 x1 y1 of the face points, pixels; NaN where none"),
+    "hand_box": _array(np.float32, 2, 4, meaning="x0 y0 x1 y1 of the hand's crop, pixels; NaN where none"),
+    "sharpness": _array(np.float32, 2, meaning="variance of the Laplacian of the hand's crop at 128x128; NaN where none"),
+    "sharpness_raw": _array(np.float32, 2, meaning="the same of the crop in pixels of the video; NaN where none"),
+    "movement": _array(np.float32, 2, 2, meaning="hand velocity, short sides of the frame per second; NaN where none"),
+    "movement_raw": _array(np.float32, 2, 2, meaning="displacement from the frame before, pixels; NaN where none"),
+    "movement_valid": _array(np.bool_, 2, meaning="the hand was found in this frame and the one before"),
+    "body_landmarks": _array(np.float32, 33, 3, meaning="MediaPipe's body, metres, hips at 0; NaN where none", optional=True),
+    "body_visibility": _array(np.float32, 33, meaning="of each body landmark, in [0, 1]", optional=True),
+    "hand_landmarks": _array(
+        np.float32, 2, 21, 3, meaning="MediaPipe's hands, metres, centre at 0; NaN where none", optional=True
+    ),
+    "camera_K": _array(np.float64, 3, 3, meaning="intrinsics, pixels of the stored frame", optional=True),
+    "world_to_camera": _array(np.float64, 4, 4, meaning="extrinsics, metres", optional=True),
+}
+"""Every array of `poses.npz`, by name."""
+
+
+class SampleError(ValueError):
+    """A sample does not hold what the schema says; the message names the array or member, and what was expected."""
+
+
+def check_poses(poses: dict[str, np.ndarray], frames: int) -> None:
+    """Raise SampleError unless `poses` has exactly the arrays of POSES, in type and shape, for that many frames."""
+    missing, unknown = POSES.keys() - poses.keys(), poses.keys() - POSES.keys()
+    if missing or unknown:
+        raise SampleError(f"poses.npz: missing arrays {sorted(missing)}, unknown arrays {sorted(unknown)}")
+    for name, spec in POSES.items():
+        array = poses[name]
+        lengths = (frames, 0) if spec.optional else (frames,)
+        if array.dtype != spec.dtype or array.shape[1:] != spec.shape or array.shape[0] not in lengths:
+            raise SampleError(
+                f"poses.npz: {name} is {array.dtype}{list(array.shape)}, expected {spec.dtype}{[frames, *spec.shape]}"
+            )
+    if frames and (np.any(np.diff(poses["frame"]) <= 0) or np.any(np.diff(poses["time"]) <= 0)):
+        raise SampleError("poses.npz: frame and time must increase strictly")
+
+
+_SPAN = pa.struct([("name", pa.string()), ("offset", pa.int64()), ("size", pa.int64()), ("crc32", pa.uint32())])
+_ARROW: dict[Any, pa.DataType] = {
+    str: pa.string(),
+    Status: pa.string(),
+    bool: pa.bool_(),
+    int: pa.int64(),
+    float: pa.float64(),
+    tuple[int, ...]: pa.list_(pa.int64()),
+    tuple[float, ...]: pa.list_(pa.float64()),
+    tuple[MemberSpan, ...]: pa.list_(_SPAN),
+}
+
+
+def arrow_schema(row_type: type) -> pa.Schema:
+    """The Parquet schema of a row class: its fields in order, stamped with SCHEMA_VERSION."""
+    hints = get_type_hints(row_type)
+    columns = [pa.field(field.name, _ARROW[hints[field.name]], nullable=False) for field in fields(row_type)]
+    return pa.schema(columns, metadata={"dancemill_schema": str(SCHEMA_VERSION)})
