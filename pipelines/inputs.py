@@ -18,9 +18,9 @@ class InputError(UserError):
 def expand_inputs(inputs: Iterable[str]) -> list[Path]:
     """Absolute paths of every file named: each once, sorted.
 
-    A folder gives every file below it that is not hidden; a glob what it matches (`**` crosses folders); a `.txt` file
-    the paths in its lines, relative to its own folder, blank lines and lines that begin with # left out. A path that a list names
-    is kept even where no file is: that belongs into the ledger.
+    A folder gives every file below it that is not hidden; a glob what it matches (`**` crosses folders); a
+    `.txt` file the paths in its lines, relative to its own folder, blank lines and lines that begin with #
+    left out. A path that a list names is kept even where no file is: that belongs into the ledger.
 
     Raises InputError for an input that does not exist, a glob or folder or list that gives nothing.
     """
@@ -28,7 +28,9 @@ def expand_inputs(inputs: Iterable[str]) -> list[Path]:
     for name in inputs:
         found = set(_expand(name))
         if not found:
-            raise InputError(f"input {name!r} holds no file: name a video, a folder of videos, a glob, or a .txt of paths")
+            raise InputError(
+                f"input {name!r} holds no file: name a video, a folder of videos, a glob, or a .txt of paths"
+            )
         paths |= found
     if not paths:
         raise InputError("no input was named: name a video, a folder of videos, a glob, or a .txt of paths")
@@ -38,13 +40,17 @@ def expand_inputs(inputs: Iterable[str]) -> list[Path]:
 def _expand(name: str) -> Iterator[Path]:
     path = Path(name).expanduser()
     if path.is_dir():
-        yield from (file.absolute() for file in path.rglob("*") if file.is_file() and not _is_hidden(file.relative_to(path)))
+        yield from (
+            file.absolute()
+            for file in path.rglob("*")
+            if file.is_file() and not _is_hidden(file.relative_to(path))
+        )
     elif path.suffix.lower() == LIST_SUFFIX and path.is_file():
         yield from _listed(path)
     elif path.exists():
         yield path.absolute()
     elif glob.has_magic(name):
-        matches = (Path(match) for match in glob.iglob(str(path), recursive=True))
+        matches = (Path(match) for match in glob.iglob(str(path), recursive=True))  # noqa: PTH207 - pathlib takes no absolute pattern
         yield from (match.absolute() for match in matches if match.is_file())
     else:
         raise InputError(f"input {name!r} does not exist (looked for {path.absolute()})")

@@ -14,6 +14,7 @@ class Reason(StrEnum):
     NO_VIDEO_STREAM = "no_video_stream"
     UNREADABLE = "unreadable"
     NO_FRAMES = "no_frames"
+    SCAN = "scan"
     TOO_SHORT = "too_short"
     TOO_SMALL = "too_small"
     TOO_LARGE = "too_large"
@@ -34,6 +35,7 @@ MEANING: dict[Reason, str] = {
     Reason.NO_VIDEO_STREAM: "a media file with no picture in it, as sound only",
     Reason.UNREADABLE: "named like a video, but it cannot be opened",
     Reason.NO_FRAMES: "it opens, but no frame of it can be decoded",
+    Reason.SCAN: "looking it through raised an error",
     Reason.TOO_SHORT: "it lasts less than the shortest clip wanted",
     Reason.TOO_SMALL: "its short side has fewer pixels than wanted",
     Reason.TOO_LARGE: "its declared frame size is beyond the limit",

@@ -1,4 +1,6 @@
-"""What a user can set of a run, each with why it exists, split by what it changes: the plan, the samples, or neither."""
+"""What a user can set of a run, each with why it exists, split by what it changes: the plan, the samples, or
+neither.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +19,16 @@ def _require(allowed: bool, name: str, value: object, wanted: str) -> None:
         raise SettingsError(f"{name} is {value}, but must be {wanted}")
 
 
+MAX_FRAMES = 1000
+"""Frames of a clip."""
+
+
 @dataclass(frozen=True)
 class PlanSettings:
     """How videos are cut. One dataset has one plan, so these are fixed when it is begun.
 
-    clip_seconds: length of a clip. Longer clips give a trainer more choice of windows, shorter ones lose less to a failure.
+    clip_seconds: length of a clip. Longer clips give a trainer more choice of windows, shorter ones lose less
+    to a failure.
     overlap_seconds: how much of a clip the next one repeats; 0 stores every frame once.
     min_clip_seconds: what is shorter, at the end of a shot, is left out.
     fps: frames are chosen by time at up to this rate. A slower video keeps every frame.
@@ -41,10 +48,25 @@ class PlanSettings:
             value = getattr(self, name)
             _require(math.isfinite(value) and value > 0, name, value, "a number above 0")
         _require(
-            0 <= self.overlap_seconds < self.clip_seconds, "overlap_seconds", self.overlap_seconds, "at least 0 and below clip_seconds"
+            0 <= self.overlap_seconds < self.clip_seconds,
+            "overlap_seconds",
+            self.overlap_seconds,
+            "at least 0 and below clip_seconds",
         )
-        _require(self.min_clip_seconds <= self.clip_seconds, "min_clip_seconds", self.min_clip_seconds, "at most clip_seconds")
+        _require(
+            self.min_clip_seconds <= self.clip_seconds,
+            "min_clip_seconds",
+            self.min_clip_seconds,
+            "at most clip_seconds",
+        )
         _require(self.min_side >= 16, "min_side", self.min_side, "16 or more")
+        frames = self.clip_seconds * self.fps
+        _require(
+            frames <= MAX_FRAMES,
+            "clip_seconds x fps",
+            frames,
+            f"at most {MAX_FRAMES}, as members are numbered by three digits",
+        )
         _require(self.clips_per_shard >= 1, "clips_per_shard", self.clips_per_shard, "1 or more")
 
 
@@ -52,8 +74,10 @@ class PlanSettings:
 class SampleSettings:
     """What is stored of a clip. Changing one of these redoes just what depends on it.
 
-    short_side: stored frames are scaled down to it (never up); 768 is RealisDance's training size and covers HIA's.
-    jpeg_quality: 1 to 100. 95 keeps the texture that hand sharpness and a diffusion model's fine detail live on.
+    short_side: stored frames are scaled down to it (never up); 768 is RealisDance's training size and covers
+    HIA's.
+    jpeg_quality: 1 to 100. 95 keeps the texture that hand sharpness and a diffusion model's fine detail live
+    on.
     min_found: a clip is left out when a person is found in a smaller share of its frames.
     """
 
@@ -80,13 +104,12 @@ class RunSettings:
     workers: processes that decode and extract; 0 takes one for each CPU that Ray has.
     ray_address: a running cluster's address; without one, a local Ray is started and stopped with the run.
     stall_seconds: a worker that makes no progress on a frame for so long is ended, and its clip tried again.
-    retry_reasons: what failed before with one of these reasons is tried again.
+    Raise it for machines so loaded that a frame takes minutes.
     """
 
     workers: int = 0
     ray_address: str | None = None
     stall_seconds: float = 120.0
-    retry_reasons: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _require(self.workers >= 0, "workers", self.workers, "0 or more")

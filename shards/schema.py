@@ -132,8 +132,8 @@ class VideoRow:
 
     `reason` is a code (see pipelines/reasons.py), `error` the first line of what went wrong, `note` what a user should know of a
     video that was kept (frames missing, declared count wrong). width and height are after rotation; rotation is in
-    degrees, as the file declares it; fps is the mean rate of the decoded frames. declared_frames is 0 where the file
-    declares none.
+    degrees, as the file declares it; fps is the mean rate of the decoded frames; exact_times says that the timestamps are
+    the file's own. declared_frames is 0 where the file declares none.
     """
 
     path: str
@@ -150,6 +150,7 @@ class VideoRow:
     rotation: int = 0
     fps: float = 0.0
     variable_frame_rate: bool = False
+    exact_times: bool = True
     declared_frames: int = 0
     frames: int = 0
     duration_s: float = 0.0

@@ -1,0 +1,36 @@
+"""The command line's root: registers each folder's commands, which are loaded when they are called."""
+
+from __future__ import annotations
+
+import sys
+
+from cyclopts import App
+from shards.commands import app as shards
+
+from renderers.mannequin.errors import MannequinError
+from shards.errors import UserError
+
+app = App(
+    name="dancemill",
+    help="Turns raw videos of people into a validated multi-pose training set for human-animation models.",
+    result_action="return_value",
+)
+app.command("pipelines.commands.extract:extract", name="extract")
+app.command("pipelines.commands.retry:retry", name="retry")
+app.command("renderers.mannequin.command:mannequin", name="mannequin")
+app.command(shards)
+
+
+def main() -> None:
+    """Run the command of sys.argv. Exit codes: 0 done, 1 not all well, 2 a mistake of the user's, told in one
+    message.
+    """
+    try:
+        sys.exit(app() or 0)
+    except (UserError, MannequinError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""Calls the flow from a command: quietly, with Prefect's ephemeral server unless another is configured."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from pipelines.ledger import Summary
+
+_QUIET = {
+    "PREFECT_LOGGING_LEVEL": "CRITICAL",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+"""What went wrong is said once, by the command and the ledger. Each can be set otherwise in the environment."""
+
+
+def run_flow(parameters: Mapping[str, Any]) -> int:
+    """Run extract-poses, print its summary, and give the exit code: 0, or 1 for a run that failed. Raises
+    UserError.
+    """
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    from pipelines.extract_poses import RunFailedError, extract_poses
+
+    try:
+        summary: Summary = extract_poses(**parameters)
+    except RunFailedError as error:
+        print(error.summary.to_markdown())
+        print("error: the run failed; the ledger above says why", file=sys.stderr)
+        return 1
+    print(summary.to_markdown())
+    if summary.is_unchanged:
+        print(f"nothing to do: {summary.dataset} is complete")
+    return 0

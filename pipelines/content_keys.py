@@ -1,0 +1,54 @@
+"""What was done is known by what it was made from: video bytes, frames, code versions, weight hashes and
+parameters.
+
+A key is the SHA-256 of those facts. Names of files and machines are not among them, so a renamed video redoes
+nothing, and another checkpoint redoes just what depends on it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from extractors import hand_motion
+from extractors.interface import Lineage
+from pipelines.settings import SampleSettings
+from shards.schema import SCHEMA_VERSION, PlanRow
+
+FRAMES_VERSION = 1
+"""Raised with every change of decoding, scaling or encoding that can change a stored byte."""
+
+
+@dataclass(frozen=True)
+class ContentKeys:
+    """One key for each part of a sample that can be kept while another is made anew, and one for the sample.
+
+    frames: the JPEG images. keypoints: the extractor's numbers, which are stored in pixels of the stored
+    frame. hand_motion: what is measured from the keypoints and the video. sample: all of it, with the rule
+    that leaves clips out.
+    """
+
+    frames: str
+    keypoints: str
+    hand_motion: str
+    sample: str
+
+
+def content_keys(clip: PlanRow, settings: SampleSettings, lineage: Lineage) -> ContentKeys:
+    """The keys of a clip's sample under these settings and with this extractor."""
+    chosen = {"video": clip.video_id, "shot": clip.shot, "frames": clip.frames, "times": clip.times}
+    stored = {"version": FRAMES_VERSION, "short_side": settings.short_side}
+    frames = _key({"clip": chosen, "stored": stored, "jpeg_quality": settings.jpeg_quality})
+    keypoints = _key({"clip": chosen, "stored": stored, "track": clip.track_id, "lineage": asdict(lineage)})
+    motion = _key({"keypoints": keypoints, "version": hand_motion.VERSION})
+    sample = _key(
+        {"schema": SCHEMA_VERSION, "preset": settings.preset, "min_found": settings.min_found}
+        | {"frames": frames, "hand_motion": motion}
+    )
+    return ContentKeys(frames, keypoints, motion, sample)
+
+
+def _key(facts: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]

@@ -1,0 +1,265 @@
+"""One clip, from its video to the members of its sample: decode, keypoints, hand motion, stored frames,
+poses.npz, meta.json.
+
+Dimension names: frames F, hands 2 (left, right), points 133 (COCO-WholeBody).
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+from shards.writer import pack_poses, unpack_poses
+
+from extractors.hand_motion import hand_box, hand_movement, hand_sharpness
+from extractors.interface import Extractor, Frame, FramePose
+from pipelines.content_keys import ContentKeys, content_keys
+from pipelines.frames import read_frames
+from pipelines.reasons import Reason
+from pipelines.sample_meta import ClipJob, sample_meta, stored_size
+from renderers.wholebody import BODY, FACE, LEFT_HAND, RIGHT_HAND
+from shards.schema import LEFT, POSES, RIGHT, ClipRow, Member, PlanRow, Quality, Status
+
+FOUND_CONFIDENCE = 0.3
+"""A keypoint counts as found from here on: the threshold that DWPose draws with."""
+
+HANDS = {LEFT: LEFT_HAND, RIGHT: RIGHT_HAND}
+
+POSES_MEMBER = "poses.npz"
+META_MEMBER = "meta.json"
+
+
+@dataclass(frozen=True)
+class OldSample:
+    """A sample of the same clip made earlier, whose parts are kept where their content keys are the same."""
+
+    keys: ContentKeys
+    members: Mapping[str, bytes]
+
+
+def extract_clip(
+    job: ClipJob,
+    extractor: Extractor,
+    old: OldSample | None = None,
+    on_frame: Callable[[], object] = lambda: None,
+) -> tuple[ClipRow, list[Member]]:
+    """The clip's row and its members; filtered with no members where a person is found in too few frames.
+
+    `on_frame` is called for each frame. Raises VideoError where the frames of the plan cannot be read again;
+    what the extractor raises is passed on.
+    """
+    keys = content_keys(job.clip, job.settings, extractor.lineage)
+    images, poses = _images_and_poses(job, extractor, keys, old, on_frame)
+    quality = _quality(poses)
+    if quality.body_found < job.settings.min_found:
+        error = f"a person was found in {quality.body_found:.0%} of the frames, {job.settings.min_found:.0%} are wanted"
+        return clip_row(job, keys.sample, Status.FILTERED, Reason.NO_PERSON, error, quality), []
+    meta = sample_meta(job, keys, extractor.lineage)
+    members = [
+        *(Member(image_name(place), image) for place, image in enumerate(images)),
+        Member(POSES_MEMBER, pack_poses(poses)),
+        Member(META_MEMBER, json.dumps(meta, indent=1, sort_keys=True, ensure_ascii=False).encode()),
+    ]
+    return clip_row(job, keys.sample, Status.OK, "", "", quality), members
+
+
+def image_name(number: int) -> str:
+    """The member that holds the stored frame of that place in the clip."""
+    return f"rgb.{number:03d}.jpg"
+
+
+def clip_row(
+    job: ClipJob, content_key: str, status: Status, reason: str, error: str, quality: Quality | None = None
+) -> ClipRow:
+    """The row of a clip with that outcome; its members are filled in when the shard is written."""
+    clip = job.clip
+    width, height = stored_size(job.source.width, job.source.height, job.settings.short_side)
+    count = len(clip.frames)
+    span = clip.times[-1] - clip.times[0]
+    fps = (count - 1) / span if count > 1 else 0.0
+    return ClipRow(
+        key=clip.key,
+        shard=clip.shard,
+        status=status,
+        reason=reason,
+        error=error,
+        video_id=clip.video_id,
+        shot=clip.shot,
+        track_id=clip.track_id,
+        first_frame=clip.first_frame,
+        num_frames=count,
+        start_s=clip.times[0],
+        duration_s=span + 1 / fps if fps else 0.0,
+        fps=fps,
+        width=width,
+        height=height,
+        preset=job.settings.preset,
+        content_key=content_key,
+        **asdict(quality or Quality()),
+    )
+
+
+def _images_and_poses(
+    job: ClipJob,
+    extractor: Extractor,
+    keys: ContentKeys,
+    old: OldSample | None,
+    on_frame: Callable[[], object],
+) -> tuple[list[bytes], dict[str, np.ndarray]]:
+    """The stored frames and the arrays of poses.npz; what `old` holds under an equal key is taken from there."""
+    size = stored_size(job.source.width, job.source.height, job.settings.short_side)
+    to_stored = np.array(size, np.float32) / np.array([job.source.width, job.source.height], np.float32)
+    images: list[bytes] = []
+    poses = _empty_poses(job.clip)
+    needs_images = needs_keypoints = needs_motion = True
+    if old is not None and old.keys.frames == keys.frames:
+        images = [old.members[image_name(place)] for place in range(len(job.clip.frames))]
+        needs_images = False
+    if old is not None and old.keys.keypoints == keys.keypoints:
+        poses = unpack_poses(old.members[POSES_MEMBER])
+        needs_keypoints = False
+        needs_motion = old.keys.hand_motion != keys.hand_motion
+    if needs_images or needs_keypoints or needs_motion:
+        frames = _watched(read_frames(job.source, job.clip.frames, job.clip.times), on_frame)
+        posed = _with_poses(frames, extractor, poses, to_stored) if needs_keypoints else frames
+        for place, frame in enumerate(posed):
+            if needs_images:
+                images.append(encode_jpeg(frame.image, size, job.settings.jpeg_quality))
+            if needs_motion:
+                _measure_sharpness(frame.image, poses, place, to_stored)
+        if needs_motion:
+            _measure_movement(poses, min(size))
+    return images, poses
+
+
+def _watched(frames: Iterable[Frame], on_frame: Callable[[], object]) -> Iterator[Frame]:
+    for frame in frames:
+        on_frame()
+        yield frame
+
+
+def _with_poses(
+    frames: Iterable[Frame],
+    extractor: Extractor,
+    poses: dict[str, np.ndarray],
+    to_stored: Float[np.ndarray, "2"],
+) -> Iterator[Frame]:
+    """The frames, each when its pose is in place in `poses`. The extractor may read ahead."""
+    waiting: deque[Frame] = deque()
+
+    def handed_over() -> Iterator[Frame]:
+        for frame in frames:
+            waiting.append(frame)
+            yield frame
+
+    for place, pose in enumerate(extractor.extract(handed_over())):
+        _store_pose(poses, place, pose, to_stored)
+        yield waiting.popleft()
+    if waiting:
+        raise RuntimeError(f"{extractor.lineage.extractor} gave no pose for {len(waiting)} frames")
+
+
+def _empty_poses(clip: PlanRow) -> dict[str, np.ndarray]:
+    """Every array of the schema, with nothing found yet; cameras stay empty until something estimates them."""
+    count = len(clip.frames)
+    poses = {}
+    for name, spec in POSES.items():
+        missing = np.nan if spec.dtype.kind == "f" else 0
+        poses[name] = np.full((0 if name in _NO_CAMERA else count, *spec.shape), missing, spec.dtype)
+    poses["frame"][:] = clip.frames
+    poses["time"][:] = clip.times
+    return poses
+
+
+_NO_CAMERA = ("camera_K", "world_to_camera")
+
+
+def _store_pose(
+    poses: dict[str, np.ndarray], place: int, pose: FramePose, to_stored: Float[np.ndarray, "2"]
+) -> None:
+    keypoints = (pose.keypoints * to_stored).astype(np.float32)
+    found = pose.confidence >= FOUND_CONFIDENCE
+    poses["keypoints"][place] = keypoints
+    poses["confidence"][place] = pose.confidence
+    poses["body_valid"][place] = pose.body_valid
+    poses["face_valid"][place] = pose.face_valid
+    poses["hand_valid"][place] = pose.hand_valid
+    if pose.body_valid and found.any():
+        poses["person_box"][place] = _box(keypoints[found])
+    if pose.face_valid:
+        poses["face_box"][place] = _box(keypoints[FACE])
+    poses["body_landmarks"][place] = pose.body_landmarks
+    poses["body_visibility"][place] = pose.body_visibility
+    poses["hand_landmarks"][place] = pose.hand_landmarks
+
+
+def _box(points: Float[np.ndarray, "points 2"]) -> Float[np.ndarray, "4"]:
+    return np.concatenate([points.min(0), points.max(0)])
+
+
+def _measure_sharpness(
+    image: UInt8[np.ndarray, "height width 3"],
+    poses: dict[str, np.ndarray],
+    place: int,
+    to_stored: Float[np.ndarray, "2"],
+) -> None:
+    """Sharpness is the video's own: measured on its pixels, before they are scaled and coded."""
+    for hand, points in HANDS.items():
+        if poses["hand_valid"][place, hand]:
+            box = hand_box(poses["keypoints"][place, points])
+            poses["hand_box"][place, hand] = box
+            sharpness = hand_sharpness(image, box / np.tile(to_stored, 2))
+            poses["sharpness"][place, hand], poses["sharpness_raw"][place, hand] = sharpness
+
+
+def _measure_movement(poses: dict[str, np.ndarray], short_side: int) -> None:
+    hands = np.stack([poses["keypoints"][:, points] for points in HANDS.values()], axis=1)
+    motion = hand_movement(hands, poses["hand_valid"], poses["time"], short_side)
+    poses["movement"], poses["movement_raw"], poses["movement_valid"] = (
+        motion.movement,
+        motion.raw,
+        motion.valid,
+    )
+
+
+def encode_jpeg(image: UInt8[np.ndarray, "height width 3"], size: tuple[int, int], quality: int) -> bytes:
+    """The RGB image at `size` (width, height) as a baseline JPEG with 4:2:0 chroma, which every decoder reads
+    fast.
+    """
+    if (image.shape[1], image.shape[0]) != size:
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    options = [
+        cv2.IMWRITE_JPEG_QUALITY,
+        quality,
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420,
+    ]
+    coded, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
+    if not coded:
+        raise RuntimeError(f"a frame of {size[0]}x{size[1]} could not be coded as JPEG")
+    return data.tobytes()
+
+
+def _quality(poses: dict[str, np.ndarray]) -> Quality:
+    confidence = poses["confidence"][poses["body_valid"]][:, BODY]
+    speed = np.linalg.norm(poses["movement"], axis=-1)
+    hands = poses["hand_valid"].mean(0)
+    return Quality(
+        body_found=float(poses["body_valid"].mean()),
+        face_found=float(poses["face_valid"].mean()),
+        left_hand_found=float(hands[LEFT]),
+        right_hand_found=float(hands[RIGHT]),
+        confidence=float(confidence.mean()) if confidence.size else float("nan"),
+        hand_sharpness=_median(poses["sharpness"]),
+        hand_movement=_median(speed),
+    )
+
+
+def _median(values: Float[np.ndarray, "frames 2"]) -> float:
+    known = values[~np.isnan(values)]
+    return float(np.median(known)) if known.size else float("nan")

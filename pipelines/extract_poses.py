@@ -1,0 +1,89 @@
+"""Videos to dataset: the flow `extract-poses`, one task for each video scanned and each shard extracted.
+
+It is called directly by `dancemill extract`, and deployed under the same name by prefect.yaml.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from prefect import flow
+from prefect.utilities.annotations import quote
+
+from pipelines import stages
+from pipelines.dataset_settings import keep, settle
+from pipelines.inputs import expand_inputs
+from pipelines.ledger import Summary
+from pipelines.presets import lineage_of
+from pipelines.progress import progress_bars
+from pipelines.reasons import Reason
+from pipelines.settings import RunSettings
+from pipelines.workers import WorkerPool
+from pipelines.workspace import open_workspace
+
+
+class RunFailedError(Exception):
+    """The run is over and counts as failed: nothing came out, or, when strict, not everything did."""
+
+    def __init__(self, summary: Summary) -> None:
+        super().__init__(summary.to_markdown())
+        self.summary = summary
+
+
+@flow(name="extract-poses", log_prints=False, validate_parameters=True)
+def extract_poses(
+    inputs: list[str],
+    out: str,
+    preset: str | None = None,
+    clip_seconds: float | None = None,
+    overlap_seconds: float | None = None,
+    min_clip_seconds: float | None = None,
+    fps: float | None = None,
+    min_side: int | None = None,
+    clips_per_shard: int | None = None,
+    short_side: int | None = None,
+    jpeg_quality: int | None = None,
+    min_found: float | None = None,
+    workers: int = 0,
+    ray_address: str | None = None,
+    stall_seconds: float = 120.0,
+    retry_reasons: list[Reason] | None = None,
+    strict: bool = False,
+) -> Summary:
+    """Extract `inputs` (files, folders, globs, .txt lists of paths) into the dataset `out`, or go on with it.
+
+    Settings are explained in pipelines/settings.py; what is None is as the dataset has it, or by default.
+    With no inputs, those of the dataset's ledger are taken. Raises UserError for what the caller must mend,
+    and RunFailedError.
+    """
+    named = dict(
+        preset=preset,
+        clip_seconds=clip_seconds,
+        overlap_seconds=overlap_seconds,
+        min_clip_seconds=min_clip_seconds,
+        fps=fps,
+        min_side=min_side,
+        clips_per_shard=clips_per_shard,
+        short_side=short_side,
+        jpeg_quality=jpeg_quality,
+        min_found=min_found,
+    )
+    run_settings = RunSettings(workers, ray_address, stall_seconds)
+    retry = frozenset(retry_reasons or ())
+    paths = expand_inputs(inputs) if inputs else None
+    with open_workspace(Path(out).expanduser().absolute()) as workspace, progress_bars() as bars:
+        settings = settle(workspace, named)
+        lineage = lineage_of(settings.sample.preset)
+        keep(workspace, settings, lineage)
+        with WorkerPool(run_settings, settings.sample.preset, workspace.worker_logs) as pool:
+            run = stages.Run(workspace, settings, lineage, pool, retry, bars)
+            videos = stages.hash_inputs(quote(run), quote(paths))
+            scans = stages.scan_videos(run, videos)
+            plan = stages.plan_clips(quote(run), quote(videos), quote(scans))
+            extracted = stages.extract_shards(run, plan)
+            summary = stages.write_index_and_ledger(
+                quote(run), quote(videos), quote(scans), quote(plan), quote(extracted)
+            )
+    if summary.errors or summary.everything_failed or (strict and not summary.is_clean):
+        raise RunFailedError(summary)
+    return summary

@@ -1,0 +1,83 @@
+"""What a sample says of itself, in its meta.json: where it comes from, what made it, and under what terms it
+may be used.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import cv2
+
+from extractors import hand_motion
+from extractors.interface import Licences, Lineage
+from pipelines.content_keys import ContentKeys
+from pipelines.frames import VideoSource
+from pipelines.settings import SampleSettings
+from shards.schema import SCHEMA_VERSION, PlanRow
+
+HAND_MOTION = Lineage(
+    extractor="hand_motion",
+    version=hand_motion.VERSION,
+    package=f"opencv=={cv2.__version__}",
+    weights={},
+    licences=Licences(code="Apache-2.0", weights="none", body_model="none"),
+)
+
+PERSON_SELECTION = {"embedded": "most prominent: MediaPipe Holistic sees one person a frame"}
+
+
+@dataclass(frozen=True)
+class ClipJob:
+    """One clip to extract: the plan's row, its video, and how samples are made."""
+
+    clip: PlanRow
+    source: VideoSource
+    settings: SampleSettings
+
+
+def stored_size(width: int, height: int, short_side: int) -> tuple[int, int]:
+    """(width, height) of the stored frame: never larger than the video's, both even, as video codecs want
+    them.
+    """
+    scale = min(1.0, short_side / min(width, height))
+    return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
+
+
+def sample_meta(job: ClipJob, keys: ContentKeys, lineage: Lineage) -> dict[str, Any]:
+    """The JSON values of meta.json.
+
+    A stream has one of the roles target (what is to be generated), driving (where the motion comes from) and
+    reference (whose appearance); here all three are the sample's own. captions and masks are empty until
+    something fills them.
+    """
+    clip, source = job.clip, job.source
+    own = {"key": clip.key, "member": "rgb"}
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "key": clip.key,
+        "video_id": clip.video_id,
+        "shot": clip.shot,
+        "track_id": clip.track_id,
+        "first_frame": clip.first_frame,
+        "num_frames": len(clip.frames),
+        "size": list(stored_size(source.width, source.height, job.settings.short_side)),
+        "source": {
+            "size": [source.width, source.height],
+            "rotation": source.rotation,
+            "codec": source.codec,
+            "exact_times": source.exact_times,
+        },
+        "jpeg": {"quality": job.settings.jpeg_quality, "subsampling": "4:2:0"},
+        "preset": job.settings.preset,
+        "person_selection": PERSON_SELECTION[job.settings.preset],
+        "streams": {"target": own, "driving": own, "reference": own},
+        "conditions": {
+            "skeleton": {"from": "poses.npz: keypoints, confidence", "lineage": asdict(lineage)},
+            "motion_blur": {"from": "poses.npz: sharpness, movement", "lineage": asdict(HAND_MOTION)},
+        },
+        "body_model": "none",
+        "captions": [],
+        "masks": [],
+        "content_keys": asdict(keys),
+    }

@@ -1,0 +1,252 @@
+"""The steps of the flow, each its own Prefect task or, for videos and shards, one task for each of them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from prefect import task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.futures import PrefectFuture
+from prefect.runtime import task_run
+from prefect.utilities.annotations import quote
+from ray.exceptions import RayTaskError
+from shards.index import build_index
+from shards.tables import read_rows, write_rows
+from shards.writer import committed_rows
+
+from extractors.interface import Lineage
+from pipelines.dataset_settings import DatasetSettings
+from pipelines.frames import VideoSource
+from pipelines.ledger import Input, Summary, ledger_rows, plan_with_outcomes, summarise
+from pipelines.plan import extend_plan, video_filter
+from pipelines.progress import Bars
+from pipelines.reasons import Reason
+from pipelines.sample_meta import ClipJob
+from pipelines.scan import VideoScan
+from pipelines.shard_work import Extraction, ShardWork, extract_shard, is_done, unfinished_clips
+from pipelines.video import first_line
+from pipelines.workers import WorkerLostError, WorkerPool, call, result_of
+from pipelines.workspace import Workspace
+from shards.schema import PlanRow, Status, VideoRow
+
+RETRIES = 2
+"""A job that loses its worker this often is tried once more, then failed."""
+
+TASKS_PER_WORKER = 2
+"""So many are submitted at once: one at work, one whose shard is being written or read."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What all steps of one run share."""
+
+    workspace: Workspace
+    settings: DatasetSettings
+    lineage: Lineage
+    pool: WorkerPool
+    retry_reasons: frozenset[str]
+    bars: Bars
+
+    def earlier(self) -> list[VideoRow]:
+        """The ledger as it stands."""
+        return _rows(self.ledger_file, VideoRow)
+
+    @property
+    def ledger_file(self) -> Path:
+        return self.workspace.dataset / "videos.parquet"
+
+    @property
+    def plan_file(self) -> Path:
+        return self.workspace.dataset / "clips.parquet"
+
+
+def _rows(path: Path, row_type: type) -> list[Any]:
+    return read_rows(path, row_type) if path.exists() else []
+
+
+def _in_window(
+    submit: Callable[[Any], PrefectFuture[Any]], items: Iterable[Any], window: int
+) -> Iterator[PrefectFuture[Any]]:
+    """The finished futures of all items, in order, with at most `window` of them submitted and unfinished."""
+    running: deque[PrefectFuture[Any]] = deque()
+    for item in items:
+        if len(running) == window:
+            running[0].wait()
+            yield running.popleft()
+        running.append(submit(item))
+    for future in running:
+        future.wait()
+        yield future
+
+
+@task(name="hash-inputs", cache_policy=NO_CACHE)
+def hash_inputs(run: Run, paths: Sequence[Path] | None) -> list[Input]:
+    """Name every input's video by its bytes. Without paths, the inputs are those of the dataset's ledger."""
+    known: list[Input] = []
+    if paths is None:
+        earlier = run.earlier()
+        known = [Input(Path(row.path), row.video_id) for row in earlier if row.video_id]
+        paths = [Path(row.path) for row in earlier if not row.video_id]
+    advance = run.bars.step("hash", len(paths))
+    for path in paths:
+        try:
+            known.append(Input(path, run.workspace.identify(path)))
+        except OSError as error:
+            known.append(Input(path, "", Reason.MISSING, first_line(error)))
+        advance()
+    return sorted(known, key=lambda given: given.path)
+
+
+def scan_videos(run: Run, videos: Sequence[Input]) -> dict[str, VideoScan]:
+    """What is known of every video from a scan: an earlier one where there is one, else a new one."""
+    known = {row.video_id: row for row in run.earlier()}
+    paths = {given.video_id: given.path for given in reversed(videos) if given.video_id}
+    scans: dict[str, VideoScan] = {}
+    unknown: list[str] = []
+    for identity in sorted(paths):
+        scan = run.workspace.scan(identity)
+        row = known.get(identity)
+        failed = scan.reason if scan else row.reason if row and not row.clips else ""
+        if scan is not None and failed not in run.retry_reasons:
+            scans[identity] = scan
+        elif row is None or row.status is Status.PENDING or failed in run.retry_reasons:
+            unknown.append(identity)
+    if unknown:
+        run.pool.start()
+        advance = run.bars.step("scan", len(unknown))
+        submitted = _in_window(
+            lambda identity: scan_video.submit(paths[identity], identity, quote(run)),
+            unknown,
+            TASKS_PER_WORKER * run.pool.size,
+        )
+        for identity, future in zip(unknown, submitted, strict=True):
+            scans[identity] = future.result()
+            advance()
+    return scans
+
+
+@task(name="scan-video", task_run_name="scan-{path.name}", retries=RETRIES, cache_policy=NO_CACHE)
+def scan_video(path: Path, identity: str, run: Run) -> VideoScan:
+    """Scan one video on a worker, and note the result. A video at which workers are lost becomes a failed
+    scan.
+    """
+    with run.pool.leased() as lease:
+        try:
+            scan: VideoScan = result_of(call(lease, "scan", path, identity))
+        except WorkerLostError as error:
+            if task_run.run_count <= RETRIES:
+                raise
+            scan = VideoScan(identity, path.stat().st_size, reason=error.reason, error=error.message)
+        except RayTaskError as error:
+            scan = VideoScan(identity, path.stat().st_size, reason=Reason.SCAN, error=first_line(error.cause))
+    run.workspace.keep_scan(scan)
+    return scan
+
+
+@task(name="plan-clips", cache_policy=NO_CACHE)
+def plan_clips(run: Run, videos: Sequence[Input], scans: Mapping[str, VideoScan]) -> list[PlanRow]:
+    """The dataset's plan with the clips of new videos, written to clips.parquet before any of them is
+    extracted.
+    """
+    plan = _rows(run.plan_file, PlanRow)
+    planned = {row.video_id for row in plan}
+    settings = run.settings.plan
+    new = [
+        scan
+        for identity, scan in sorted(scans.items())
+        if identity not in planned and not scan.reason and video_filter(scan, settings) is None
+    ]
+    if new or not run.plan_file.exists():
+        plan = extend_plan(plan, new, settings)
+        write_rows(run.plan_file, PlanRow, plan)
+    write_rows(run.ledger_file, VideoRow, ledger_rows(videos, scans, run.earlier(), plan, settings))
+    return plan
+
+
+def extract_shards(run: Run, plan: Sequence[PlanRow]) -> Extracted:
+    """Extract and commit every shard that is not as this run would make it."""
+    extraction = Extraction(run.workspace, run.pool, run.lineage, run.retry_reasons)
+    works = [work for work in _works(run, plan) if not is_done(work, extraction)]
+    if not works:
+        return Extracted(0, ())
+    run.pool.start()
+    clips = sum(len(unfinished_clips(work, extraction)) for work in works)
+    extraction = replace(extraction, on_clip=run.bars.step("extract", clips))
+    futures = list(
+        _in_window(
+            lambda work: extract_one_shard.submit(work.shard, quote(work), quote(extraction)),
+            works,
+            TASKS_PER_WORKER * run.pool.size,
+        )
+    )
+    errors = [
+        first_line(future.result(raise_on_failure=False))
+        for future in futures
+        if not future.state.is_completed()
+    ]
+    return Extracted(len(futures) - len(errors), tuple(errors))
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """How many shards this run wrote, and why others could not be."""
+
+    shards: int
+    errors: tuple[str, ...]
+
+
+@task(name="extract-shard", task_run_name="extract-shard-{shard:06d}", retries=RETRIES, cache_policy=NO_CACHE)
+def extract_one_shard(shard: int, work: ShardWork, extraction: Extraction) -> None:
+    """See pipelines.shard_work.extract_shard."""
+    extract_shard(work, extraction, last_attempt=task_run.run_count > RETRIES)
+
+
+def _works(run: Run, plan: Sequence[PlanRow]) -> Iterator[ShardWork]:
+    sources = {
+        row.video_id: _source(row)
+        for row in _rows(run.ledger_file, VideoRow)
+        if row.reason != Reason.DUPLICATE
+    }
+    shards: dict[int, list[ClipJob]] = {}
+    for row in plan:
+        if row.shard >= 0:
+            job = ClipJob(row, sources[row.video_id], run.settings.sample)
+            shards.setdefault(row.shard, []).append(job)
+    return (ShardWork(shard, tuple(jobs)) for shard, jobs in sorted(shards.items()))
+
+
+def _source(row: VideoRow) -> VideoSource:
+    return VideoSource(
+        Path(row.path), row.video_id, row.width, row.height, row.rotation, row.codec, row.exact_times
+    )
+
+
+@task(name="write-index", cache_policy=NO_CACHE)
+def write_index_and_ledger(
+    run: Run,
+    videos: Sequence[Input],
+    scans: Mapping[str, VideoScan],
+    plan: Sequence[PlanRow],
+    extracted: Extracted,
+) -> Summary:
+    """Bring clips.parquet and videos.parquet up to the committed shards, rebuild the index, and publish the
+    summary.
+    """
+    shards = sorted({row.shard for row in plan if row.shard >= 0})
+    dataset = run.workspace.dataset
+    outcomes = {row.key: row for shard in shards for row in committed_rows(dataset, shard) or ()}
+    plan = plan_with_outcomes(plan, outcomes)
+    ledger = ledger_rows(videos, scans, run.earlier(), plan, run.settings.plan)
+    write_rows(run.plan_file, PlanRow, plan)
+    write_rows(run.ledger_file, VideoRow, ledger)
+    build_index(dataset)
+    summary = summarise(dataset, ledger, plan, extracted.shards, extracted.errors)
+    create_markdown_artifact(
+        key="extract-poses", markdown=summary.to_markdown(), description=f"Dataset {dataset}"
+    )
+    return summary

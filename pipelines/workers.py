@@ -1,0 +1,214 @@
+"""The Ray actors that hold loaded models: leased one job at a time, watched from inside, restarted by Ray
+when they die.
+
+Ray restarts an actor but never repeats its work (max_task_retries=0): a retry is Prefect's, and is seen in
+its UI.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import queue
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.exceptions import OutOfMemoryError, RayActorError
+
+from pipelines.reasons import Reason
+from pipelines.settings import RunSettings
+from pipelines.video import first_line
+from shards.errors import UserError
+
+LOST = (RayActorError, OutOfMemoryError)
+"""What Ray raises when the process that was at a job is gone."""
+
+OBJECT_STORE_BYTES = 128 * 2**20
+"""Frames never travel through Ray's object store, only rows do."""
+
+START_SECONDS = 300.0
+"""Models are loaded, and may be read from a slow disk, before the first frame."""
+
+
+class ClusterError(UserError):
+    """The Ray cluster cannot be reached, or has no place for a worker."""
+
+
+class Worker:
+    """An actor: it scans videos and extracts clips, one at a time, with its extractor loaded at its first
+    clip.
+
+    When a frame takes longer than `stall_seconds` the process ends itself: a hanging library call cannot be
+    interrupted otherwise. The log says so, and holds the stack that it hung in.
+    """
+
+    def __init__(self, preset: str, stall_seconds: float, log: Path) -> None:
+        import cv2
+
+        cv2.setNumThreads(1)
+        self._preset = preset
+        self._stall_seconds = stall_seconds
+        self._log = log.open("a")
+        self._extractor: Any = None
+
+    def scan(self, path: Path, identity: str) -> Any:
+        """See pipelines.scan.scan_video."""
+        from pipelines.scan import scan_video
+
+        with self._watch() as alive:
+            return scan_video(path, identity, alive)
+
+    def extract(self, job: Any, dataset: Path, staging: Path, old_row: Any) -> Any:
+        """Extract the job's clip, leave it in `staging`, and give its row. See pipelines.clip_task."""
+        from pipelines.presets import load_extractor
+        from pipelines.stage import extract_and_stage
+
+        with self._watch(START_SECONDS) as alive:
+            if self._extractor is None:
+                self._extractor = load_extractor(self._preset)
+            return extract_and_stage(job, self._extractor, dataset, staging, old_row, alive)
+
+    @contextmanager
+    def _watch(self, first_seconds: float = 0.0) -> Iterator[Callable[[], None]]:
+        """Ends this process when the function that is given is not called for too long."""
+
+        def alive(seconds: float = self._stall_seconds) -> None:
+            faulthandler.dump_traceback_later(seconds, exit=True, file=self._log)
+
+        alive(max(first_seconds, self._stall_seconds))
+        try:
+            yield alive
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+
+
+@dataclass(frozen=True)
+class Lease:
+    """One worker, for the holder alone; `log` is where it writes why it ended itself."""
+
+    actor: Any
+    log: Path
+
+
+class WorkerLostError(Exception):
+    """The process that was at a job is gone: `reason` is worker_died or timeout."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(reason, message)
+        self.reason = reason
+        self.message = message
+
+
+class WorkerPool:
+    """A fixed number of workers, on a cluster or on a Ray of the run's own, started when there is work."""
+
+    def __init__(self, run: RunSettings, preset: str, logs: Path) -> None:
+        self._run, self._preset, self._logs = run, preset, logs
+        self._idle: queue.SimpleQueue[Lease] = queue.SimpleQueue()
+        self._owns_ray = False
+        self.size = 0
+
+    def __enter__(self) -> WorkerPool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._owns_ray:
+            ray.shutdown()
+
+    def start(self) -> None:
+        """Start Ray and the workers; nothing where they are running. Raises ClusterError."""
+        if self.size:
+            return
+        if not ray.is_initialized():
+            self._connect()
+            self._owns_ray = True
+        places = int(ray.cluster_resources().get("CPU", 0))
+        self.size = self._run.workers or places
+        if not 0 < self.size <= places:
+            raise ClusterError(
+                f"{self.size} workers are wanted, the Ray cluster has {places} CPUs: set --workers"
+            )
+        actor = ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=0)(Worker)
+        for number in range(self.size):
+            log = self._logs / f"{number:03d}.log"
+            self._idle.put(Lease(actor.remote(self._preset, self._run.stall_seconds, log), log))
+
+    def _connect(self) -> None:
+        address = self._run.ray_address or os.environ.get("RAY_ADDRESS")
+        quiet = {"log_to_driver": False, "logging_level": "ERROR"}
+        if address:
+            try:
+                ray.init(address=address, **quiet)
+            except (ConnectionError, ValueError, RuntimeError) as error:
+                raise ClusterError(f"no Ray cluster at {address}: {first_line(error)}") from error
+        else:
+            cpus = self._run.workers or os.cpu_count()
+            ray.init(
+                address="local",
+                num_cpus=cpus,
+                include_dashboard=False,
+                object_store_memory=OBJECT_STORE_BYTES,
+                **quiet,
+            )
+
+    def lease(self, wait: bool) -> Lease | None:
+        """A worker that is idle, or with `wait` the next one that is; else None. It is given back with
+        `release`.
+        """
+        try:
+            return self._idle.get(block=wait)
+        except queue.Empty:
+            return None
+
+    def release(self, lease: Lease) -> None:
+        self._idle.put(lease)
+
+    @contextmanager
+    def leased(self) -> Iterator[Lease]:
+        """A worker as soon as one is idle, given back at the end."""
+        lease = self._idle.get()
+        try:
+            yield lease
+        finally:
+            self.release(lease)
+
+
+@dataclass(frozen=True)
+class Call:
+    """A job that a worker is at."""
+
+    lease: Lease
+    result: Any
+    log_bytes: int
+
+
+def call(lease: Lease, method: str, *arguments: object) -> Call:
+    """Hand a job to the worker; `result_of` gives what comes of it."""
+    log_bytes = lease.log.stat().st_size if lease.log.exists() else 0
+    return Call(lease, getattr(lease.actor, method).remote(*arguments), log_bytes)
+
+
+def result_of(pending: Call) -> Any:
+    """Wait for the job's result. Raises WorkerLostError, or ray.exceptions.RayTaskError for what the job
+    raised.
+    """
+    try:
+        return ray.get(pending.result)
+    except LOST as error:
+        said = pending.lease.log.read_text()[pending.log_bytes :] if pending.lease.log.exists() else ""
+        if _TIMEOUT_MARK in said:
+            raise WorkerLostError(Reason.TIMEOUT, _where_it_hung(said)) from error
+        raise WorkerLostError(Reason.WORKER_DIED, "the worker process died at this clip") from error
+
+
+_TIMEOUT_MARK = "Timeout ("
+"""What faulthandler writes first."""
+
+
+def _where_it_hung(said: str) -> str:
+    frames = [line.strip() for line in said.splitlines() if line.strip().startswith("File ")]
+    return f"no progress for too long, in {frames[0]}" if frames else "no progress for too long"

@@ -1,0 +1,156 @@
+"""The run's own notes beside the dataset, in `.work/`: the lock, content hashes, scans, and clips not yet in
+a shard.
+
+Nothing here is needed to read the dataset. Deleting it costs a finished dataset nothing, an unfinished one
+the work noted here.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipelines.scan import VideoScan, video_id
+from shards.errors import UserError
+
+
+class BusyError(UserError):
+    """Another run is at work on the same dataset."""
+
+
+class OutputError(UserError):
+    """The output folder cannot be used; the message says why."""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Places of a dataset under construction; `hashes` maps (path, size, mtime in ns) to the video id."""
+
+    dataset: Path
+    hashes: dict[tuple[str, int, int], str] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        return self.dataset / ".work"
+
+    @property
+    def staging(self) -> Path:
+        """Clips that are extracted and wait for the rest of their shard."""
+        return self.folder / "staging"
+
+    @property
+    def worker_logs(self) -> Path:
+        return self.folder / "workers"
+
+    def identify(self, path: Path) -> str:
+        """The file's video id; a file whose size and time of change are known is not read again. Raises
+        OSError.
+        """
+        status = path.stat()
+        facts = (str(path), status.st_size, status.st_mtime_ns)
+        if facts not in self.hashes:
+            self.hashes[facts] = video_id(path)
+            with self._hash_file.open("a", encoding="utf-8") as file:
+                file.write(json.dumps([*facts, self.hashes[facts]]) + "\n")
+        return self.hashes[facts]
+
+    def scan(self, identity: str) -> VideoScan | None:
+        """The scan noted for that video; None where there is none, or not in the form that this version
+        writes.
+        """
+        try:
+            return VideoScan.from_json(json.loads(self._scan_file(identity).read_bytes()))
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return None
+
+    def keep_scan(self, scan: VideoScan) -> None:
+        write_atomically(self._scan_file(scan.video_id), json.dumps(scan.to_json()))
+
+    def forget_scan(self, identity: str) -> None:
+        self._scan_file(identity).unlink(missing_ok=True)
+
+    @property
+    def _hash_file(self) -> Path:
+        return self.folder / "hashes.jsonl"
+
+    def _scan_file(self, identity: str) -> Path:
+        return self.folder / "scans" / f"{identity}.json"
+
+    def _load_hashes(self) -> None:
+        if self._hash_file.exists():
+            for line in self._hash_file.read_text(encoding="utf-8").splitlines():
+                try:
+                    path, size, changed, identity = json.loads(line)
+                except ValueError:
+                    continue  # a line that a killed run left half written: the file is hashed again
+                self.hashes[(path, size, changed)] = identity
+
+
+@contextmanager
+def open_workspace(dataset: Path) -> Iterator[Workspace]:
+    """The dataset's workspace, made where it is not there, and held against other runs until the context
+    ends.
+
+    Raises BusyError and OutputError.
+    """
+    workspace = Workspace(dataset)
+    _check_output(dataset)
+    try:
+        for folder in (
+            workspace.folder / "scans",
+            workspace.staging,
+            workspace.worker_logs,
+            dataset / "shards",
+        ):
+            folder.mkdir(parents=True, exist_ok=True)
+        lock = (workspace.folder / "lock").open("w")
+    except OSError as error:
+        raise OutputError(
+            f"cannot write to {dataset}: {error.strerror}. Name another folder with --out."
+        ) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BusyError(f"another run is at work on {dataset}: wait for it to end, or stop it") from error
+        workspace._load_hashes()
+        yield workspace
+
+
+def _check_output(dataset: Path) -> None:
+    """A folder with other things in it is not written into: a mistyped --out must not fill a folder of
+    videos.
+    """
+    if dataset.exists() and not dataset.is_dir():
+        raise OutputError(f"{dataset} is a file: name a folder with --out")
+    ours = (dataset / "dataset.json").exists() or (dataset / ".work").exists()
+    if dataset.is_dir() and not ours and any(dataset.iterdir()):
+        raise OutputError(
+            f"{dataset} holds other files and no dataset: name a new or empty folder with --out"
+        )
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """The file holds either what it held or all of `text`, whenever the process is killed."""
+    temporary = path.with_name(f"{path.name}.tmp")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def read_json(path: Path) -> Any:
+    """The file's values; None where it is not there. Raises OutputError for a file that is no JSON."""
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise OutputError(f"{path} is damaged ({error}): restore it, or begin in another folder") from error
