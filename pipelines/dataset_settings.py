@@ -36,8 +36,8 @@ def settle(workspace: Workspace, named: Mapping[str, Any]) -> DatasetSettings:
     try:
         if kept["schema_version"] != SCHEMA_VERSION:
             raise SettingsError(
-                f"{workspace.dataset} has schema version {kept['schema_version']}, this program writes {SCHEMA_VERSION}: "
-                "go on with the version that began it, or begin in another folder"
+                f"{workspace.dataset} has schema version {kept['schema_version']}, this program writes "
+                f"{SCHEMA_VERSION}: go on with the version that began it, or begin in another folder"
             )
         plan = PlanSettings(**{**kept["plan"], **_named(named, PlanSettings)})
         sample = SampleSettings(**{**kept["sample"], **_named(named, SampleSettings)})
@@ -46,8 +46,8 @@ def settle(workspace: Workspace, named: Mapping[str, Any]) -> DatasetSettings:
     for name, value in kept["plan"].items():
         if getattr(plan, name) != value:
             raise SettingsError(
-                f"{name} is {getattr(plan, name)}, but the clips of {workspace.dataset} were cut with {value}: "
-                "leave it out, or begin in another folder"
+                f"{name} is {getattr(plan, name)}, but the clips of {workspace.dataset} were cut with "
+                f"{value}: leave it out, or begin in another folder"
             )
     return DatasetSettings(plan, sample)
 

@@ -57,7 +57,8 @@ def extract_clip(
     images, poses = _images_and_poses(job, extractor, keys, old, on_frame)
     quality = _quality(poses)
     if quality.body_found < job.settings.min_found:
-        error = f"a person was found in {quality.body_found:.0%} of the frames, {job.settings.min_found:.0%} are wanted"
+        wanted = job.settings.min_found
+        error = f"a person was found in {quality.body_found:.0%} of the frames, {wanted:.0%} are wanted"
         return clip_row(job, keys.sample, Status.FILTERED, Reason.NO_PERSON, error, quality), []
     meta = sample_meta(job, keys, extractor.lineage)
     members = [
@@ -111,7 +112,9 @@ def _images_and_poses(
     old: OldSample | None,
     on_frame: Callable[[], object],
 ) -> tuple[list[bytes], dict[str, np.ndarray]]:
-    """The stored frames and the arrays of poses.npz; what `old` holds under an equal key is taken from there."""
+    """The stored frames and the arrays of poses.npz; what `old` holds under an equal key is taken from
+    there.
+    """
     size = stored_size(job.source.width, job.source.height, job.settings.short_side)
     to_stored = np.array(size, np.float32) / np.array([job.source.width, job.source.height], np.float32)
     images: list[bytes] = []
@@ -165,7 +168,9 @@ def _with_poses(
 
 
 def _empty_poses(clip: PlanRow) -> dict[str, np.ndarray]:
-    """Every array of the schema, with nothing found yet; cameras stay empty until something estimates them."""
+    """Every array of the schema, with nothing found yet; cameras stay empty until something estimates
+    them.
+    """
     count = len(clip.frames)
     poses = {}
     for name, spec in POSES.items():

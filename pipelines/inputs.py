@@ -1,4 +1,6 @@
-"""From what a user names (files, folders, globs, lists of paths) to the files to look at, in a fixed order."""
+"""From what a user names (files, folders, globs, lists of paths) to the files to look at, in a fixed
+order.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ LIST_SUFFIX = ".txt"
 
 
 class InputError(UserError):
-    """An input as named on the command line leads to nothing; the message says which and what was looked for."""
+    """An input as named on the command line leads to nothing; the message says which and what was looked
+    for.
+    """
 
 
 def expand_inputs(inputs: Iterable[str]) -> list[Path]:

@@ -24,7 +24,9 @@ _SLACK_S = 1e-6
 
 
 def video_filter(scan: VideoScan, settings: PlanSettings) -> tuple[Reason, str] | None:
-    """Why a video that was scanned well is left out as a whole, and the fact that says so; None if it is not."""
+    """Why a video that was scanned well is left out as a whole, and the fact that says so; None if it is
+    not.
+    """
     if min(scan.width, scan.height) < settings.min_side:
         return (
             Reason.TOO_SMALL,
@@ -41,7 +43,7 @@ def choose_frames(times: Float[np.ndarray, "frames"], fps: float) -> Int[np.ndar
 
     times are in seconds and increase strictly. Of a video slower than the grid every frame is taken.
     """
-    grid = np.arange(times[0], times[-1] + _SLACK_S, 1 / fps)
+    grid = np.arange(times[0], times[-1] + 0.5 / fps, 1 / fps)
     after = np.clip(np.searchsorted(times, grid), 1, max(1, len(times) - 1))
     before = after - 1
     nearest = np.where(grid - times[before] <= times[np.minimum(after, len(times) - 1)] - grid, before, after)
@@ -49,7 +51,9 @@ def choose_frames(times: Float[np.ndarray, "frames"], fps: float) -> Int[np.ndar
 
 
 def clips_of_video(scan: VideoScan, settings: PlanSettings) -> list[PlanRow]:
-    """The clips of one video, in order of time, not yet given to shards; what is too short is a filtered row."""
+    """The clips of one video, in order of time, not yet given to shards; what is too short is a filtered
+    row.
+    """
     times = np.array(scan.times)
     shots = enumerate(scan.shots)
     return [

@@ -42,7 +42,7 @@ MEANING: dict[Reason, str] = {
     Reason.DUPLICATE: "the same bytes as another input",
     Reason.SHOT_TOO_SHORT: "what is left of the shot is less than the shortest clip wanted",
     Reason.NO_PERSON: "a person was found in too few of the clip's frames",
-    Reason.ALIGNMENT: "the frames decoded are not those of the plan: the file has changed, or decodes differently",
+    Reason.ALIGNMENT: "the frames decoded are not those of the plan: the file has changed",
     Reason.DECODE: "a frame that the scan decoded did not decode again",
     Reason.EXTRACTION: "the extractor raised an error",
     Reason.WORKER_DIED: "the worker process died while at it",

@@ -205,7 +205,7 @@ def _thumbnail(frame: VideoFrame) -> UInt8[np.ndarray, "height width 3"]:
 
 def _notes(damage: Damage, declared: int, frames: int, exact: bool) -> Iterator[str]:
     if damage.count:
-        yield f"damaged or truncated: {damage.count} packets or frames did not decode ({damage.first}); {frames} frames did"
+        yield f"damaged or truncated: {frames} frames decode, {damage.count} packets do not ({damage.first})"
     if declared and declared != frames:
         yield f"declares {declared} frames, {frames} decode"
     if not exact:

@@ -21,29 +21,13 @@ from jaxtyping import UInt8
 from pipelines.reasons import Reason
 
 VIDEO_SUFFIXES = frozenset(
-    [
-        ".3g2",
-        ".3gp",
-        ".avi",
-        ".flv",
-        ".gif",
-        ".m2ts",
-        ".m4v",
-        ".mkv",
-        ".mov",
-        ".mp4",
-        ".mpeg",
-        ".mpg",
-        ".mts",
-        ".mxf",
-        ".ogv",
-        ".ts",
-        ".vob",
-        ".webm",
-        ".wmv",
-    ]
+    f".{name}"
+    for name in "3g2 3gp avi flv gif m2ts m4v mkv mov mp4 mpeg mpg mts mxf ogv ts vob webm wmv".split()  # noqa: SIM905
 )
-_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,gif,asf,mpeg,mpegts,mpegvideo,mxf,ogg,h264,hevc,wav,mp3,aac,flac"
+_FORMATS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,gif,asf,mpeg,mpegts,mpegvideo,mxf,ogg,h264,hevc,"
+    "wav,mp3,aac,flac"
+)
 _OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
 """Playlists, which name other files and addresses, and pictures are not opened."""
 

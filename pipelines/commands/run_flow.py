@@ -16,7 +16,7 @@ _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
-"""What went wrong is said once, by the command and the ledger. Each can be set otherwise in the environment."""
+"""What went wrong is said once, by the command and the ledger. The environment can set each otherwise."""
 
 
 def run_flow(parameters: Mapping[str, Any]) -> int:
