@@ -43,7 +43,12 @@ def choose_frames(times: Float[np.ndarray, "frames"], fps: float) -> Int[np.ndar
 
     times are in seconds and increase strictly. Of a video slower than the grid every frame is taken.
     """
-    grid = np.arange(times[0], times[-1] + 0.5 / fps, 1 / fps)
+    last_interval = float(times[-1] - times[-2]) if len(times) > 1 else 0.0
+    end = times[-1] + max(_SLACK_S, min(last_interval, 1 / fps) / 2)
+    # A frame is nearest to a point of the grid if it is to one of the two around it; a gap of years costs nothing.
+    position = (times - times[0]) * fps
+    grid = times[0] + np.unique(np.concatenate([np.floor(position), np.ceil(position)])) / fps
+    grid = grid[grid < end]
     after = np.clip(np.searchsorted(times, grid), 1, max(1, len(times) - 1))
     before = after - 1
     nearest = np.where(grid - times[before] <= times[np.minimum(after, len(times) - 1)] - grid, before, after)
@@ -70,14 +75,7 @@ def _clips_of_shot(
     numbers, times = first_of_shot + chosen, times[chosen]
     step = settings.clip_seconds - settings.overlap_seconds
     interval = max(scan.interval_s, 1 / settings.fps)
-    end = 0
-    for start_s in np.arange(times[0], times[-1] + _SLACK_S, step):
-        first = int(np.searchsorted(times, start_s - _SLACK_S))
-        if end == len(times) or first == len(times):
-            return
-        end = int(np.searchsorted(times, start_s + settings.clip_seconds - _SLACK_S))
-        if end == first:
-            continue
+    for first, end in _windows(times, settings.clip_seconds, step).items():
         duration = times[end - 1] - times[first] + interval
         row = PlanRow(
             key=f"{scan.video_id}-{shot:04d}-{_TRACK:02d}-{numbers[first]:07d}",
@@ -93,6 +91,21 @@ def _clips_of_shot(
             error = f"{duration:.2f} s, {settings.min_clip_seconds:g} s are wanted"
             row = replace(row, status=Status.FILTERED, reason=Reason.SHOT_TOO_SHORT, error=error)
         yield row
+
+
+def _windows(times: Float[np.ndarray, "chosen"], length_s: float, step_s: float) -> dict[int, int]:
+    """First frame -> frame after the last, of each window with frames in it, in order; up to the one that ends the shot."""
+    windows: dict[int, int] = {}
+    number, first, end = 0, 0, 0
+    while end < len(times):
+        start_s = times[0] + number * step_s - _SLACK_S
+        first, end = (int(place) for place in np.searchsorted(times, [start_s, start_s + length_s]))
+        if end > first:
+            windows[first] = end
+            number += 1
+        elif end < len(times):
+            number = max(number + 1, int((times[first] - times[0] - length_s) / step_s))
+    return windows
 
 
 def extend_plan(plan: Sequence[PlanRow], scans: Iterable[VideoScan], settings: PlanSettings) -> list[PlanRow]:

@@ -22,7 +22,6 @@ class Reason(StrEnum):
     SHOT_TOO_SHORT = "shot_too_short"
     NO_PERSON = "no_person"
     ALIGNMENT = "alignment"
-    DECODE = "decode"
     EXTRACTION = "extraction"
     WORKER_DIED = "worker_died"
     TIMEOUT = "timeout"
@@ -43,7 +42,6 @@ MEANING: dict[Reason, str] = {
     Reason.SHOT_TOO_SHORT: "what is left of the shot is less than the shortest clip wanted",
     Reason.NO_PERSON: "a person was found in too few of the clip's frames",
     Reason.ALIGNMENT: "the frames decoded are not those of the plan: the file has changed",
-    Reason.DECODE: "a frame that the scan decoded did not decode again",
     Reason.EXTRACTION: "the extractor raised an error",
     Reason.WORKER_DIED: "the worker process died while at it",
     Reason.TIMEOUT: "the worker made no progress for too long and was ended",

@@ -14,11 +14,15 @@ from pipelines.settings import PlanSettings
 from pipelines.video import VideoError
 from tests.factories.videos import read_number, write_numbered_video, write_truncated
 
-VARIABLE_MS = [round(number * 1000 / 24 + 15 * (number % 3) + (300 if number > 40 else 0)) for number in range(60)]
+VARIABLE_MS = [
+    round(number * 1000 / 24 + 15 * (number % 3) + (300 if number > 40 else 0)) for number in range(60)
+]
 
 
 def source_of(path: Path, scan: VideoScan) -> VideoSource:
-    return VideoSource(path, scan.video_id, scan.width, scan.height, scan.rotation, scan.codec, scan.exact_times)
+    return VideoSource(
+        path, scan.video_id, scan.width, scan.height, scan.rotation, scan.codec, scan.exact_times
+    )
 
 
 def make(name: str, folder: Path) -> Path:
@@ -41,7 +45,16 @@ def make(name: str, folder: Path) -> Path:
     raise AssertionError(name)
 
 
-TRAPS = ["plain", "b_frames", "variable_rate", "turned_90", "turned_180", "turned_270", "truncated", "matroska"]
+TRAPS = [
+    "plain",
+    "b_frames",
+    "variable_rate",
+    "turned_90",
+    "turned_180",
+    "turned_270",
+    "truncated",
+    "matroska",
+]
 
 
 @pytest.mark.parametrize("trap", [*TRAPS, "transport_stream"])
@@ -55,7 +68,9 @@ def test_frames_of_every_clip_are_those_that_the_plan_names(trap: str, tmp_path:
         frames = list(read_frames(source_of(path, scan), clip.frames, clip.times))
         assert [frame.number for frame in frames] == list(clip.frames)
         shown = [read_number(frame.image) for frame in frames]
-        if trap == "truncated":  # the last frames that decode need not be neighbours: a B-frame between them is lost
+        if (
+            trap == "truncated"
+        ):  # the last frames that decode need not be neighbours: a B-frame between them is lost
             assert shown == [round(time * 24) for time in clip.times]
         else:
             assert shown == list(clip.frames)
@@ -68,7 +83,9 @@ def test_frames_of_every_clip_are_those_that_the_plan_names(trap: str, tmp_path:
 def test_variable_frame_rate_is_seen_and_its_times_are_the_files_own(tmp_path: Path) -> None:
     scan = scan_video(make("variable_rate", tmp_path), "0" * 16)
     assert scan.variable_frame_rate and scan.exact_times
-    np.testing.assert_allclose(np.subtract(scan.times, scan.times[0]), np.array(VARIABLE_MS) / 1000, atol=1e-3)
+    np.testing.assert_allclose(
+        np.subtract(scan.times, scan.times[0]), np.array(VARIABLE_MS) / 1000, atol=1e-3
+    )
 
 
 @pytest.mark.parametrize("turned", [90, 180, 270])
@@ -106,7 +123,9 @@ def test_a_seek_gives_the_same_pixels_as_decoding_from_the_start(tmp_path: Path)
     path = make("b_frames", tmp_path)
     scan = scan_video(path, "0" * 16)
     whole = [digest(frame.image) for frame in read_frames(source_of(path, scan), range(60), scan.times)]
-    tail = [digest(frame.image) for frame in read_frames(source_of(path, scan), range(45, 60), scan.times[45:])]
+    tail = [
+        digest(frame.image) for frame in read_frames(source_of(path, scan), range(45, 60), scan.times[45:])
+    ]
     assert tail == whole[45:]
 
 
