@@ -8,7 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from prefect import flow
-from prefect.utilities.annotations import quote
 
 from pipelines import stages
 from pipelines.dataset_settings import keep, settle
@@ -18,6 +17,7 @@ from pipelines.presets import lineage_of
 from pipelines.progress import progress_bars
 from pipelines.reasons import Reason
 from pipelines.settings import RunSettings
+from pipelines.stages import whole
 from pipelines.workers import WorkerPool
 from pipelines.workspace import open_workspace
 
@@ -77,12 +77,12 @@ def extract_poses(
         keep(workspace, settings, lineage)
         with WorkerPool(run_settings, settings.sample.preset, workspace.worker_logs) as pool:
             run = stages.Run(workspace, settings, lineage, pool, retry, bars)
-            videos = stages.hash_inputs(quote(run), quote(paths))
+            videos = stages.hash_inputs(whole(run), whole(paths))
             scans = stages.scan_videos(run, videos)
-            plan = stages.plan_clips(quote(run), quote(videos), quote(scans))
+            plan = stages.plan_clips(whole(run), whole(videos), whole(scans))
             extracted = stages.extract_shards(run, plan)
             summary = stages.write_index_and_ledger(
-                quote(run), quote(videos), quote(scans), quote(plan), quote(extracted)
+                whole(run), whole(videos), whole(scans), whole(plan), whole(extracted)
             )
     if summary.errors or summary.everything_failed or (strict and not summary.is_clean):
         raise RunFailedError(summary)

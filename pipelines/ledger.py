@@ -66,9 +66,9 @@ def ledger_rows(
     The same bytes under two names are one video: the first name in order is the video, the others are
     filtered as duplicates. An earlier row stays unless this run names its path or its video.
     """
-    clips = defaultdict(list)
-    for row in plan:
-        clips[row.video_id].append(row)
+    clips: dict[str, list[PlanRow]] = defaultdict(list)
+    for clip in plan:
+        clips[clip.video_id].append(clip)
     facts = {row.video_id: row for row in earlier if row.video_id and row.reason != Reason.DUPLICATE}
     first_name: dict[str, Path] = {}
     rows = []
@@ -208,7 +208,7 @@ def summarise(
     errors: tuple[str, ...],
 ) -> Summary:
     """The counts of a ledger and its plan."""
-    reasons = Counter(row.reason for row in (*videos, *plan) if row.reason)
+    reasons = Counter(reason for reason in [row.reason for row in videos] + [row.reason for row in plan] if reason)
     ok = [row for row in plan if row.status is Status.OK]
     return Summary(
         dataset=str(dataset),

@@ -52,7 +52,8 @@ def choose_frames(times: Float[np.ndarray, "frames"], fps: float) -> Int[np.ndar
     after = np.clip(np.searchsorted(times, grid), 1, max(1, len(times) - 1))
     before = after - 1
     nearest = np.where(grid - times[before] <= times[np.minimum(after, len(times) - 1)] - grid, before, after)
-    return np.unique(np.minimum(nearest, len(times) - 1))
+    chosen: Int[np.ndarray, "chosen"] = np.unique(np.minimum(nearest, len(times) - 1))
+    return chosen
 
 
 def clips_of_video(scan: VideoScan, settings: PlanSettings) -> list[PlanRow]:

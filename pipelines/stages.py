@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
@@ -33,6 +33,8 @@ from pipelines.video import first_line
 from pipelines.workers import WorkerLostError, WorkerPool, call, result_of
 from pipelines.workspace import Workspace
 from shards.schema import PlanRow, Status, VideoRow
+
+Value = TypeVar("Value")
 
 RETRIES = 2
 """A job that loses its worker this often is tried once more, then failed."""
@@ -63,6 +65,11 @@ class Run:
     @property
     def plan_file(self) -> Path:
         return self.workspace.dataset / "clips.parquet"
+
+
+def whole(value: Value) -> Value:
+    """The value as it is, for a task: Prefect is not to search through it for futures."""
+    return cast(Value, quote(value))
 
 
 def _rows(path: Path, row_type: type) -> list[Any]:
@@ -120,7 +127,7 @@ def scan_videos(run: Run, videos: Sequence[Input]) -> dict[str, VideoScan]:
         run.pool.start()
         advance = run.bars.step("scan", len(unknown))
         submitted = _in_window(
-            lambda identity: scan_video.submit(paths[identity], identity, quote(run)),
+            lambda identity: scan_video.submit(paths[identity], identity, whole(run)),
             unknown,
             TASKS_PER_WORKER * run.pool.size,
         )
@@ -179,7 +186,7 @@ def extract_shards(run: Run, plan: Sequence[PlanRow]) -> Extracted:
     extraction = replace(extraction, on_clip=run.bars.step("extract", clips))
     futures = list(
         _in_window(
-            lambda work: extract_one_shard.submit(work.shard, quote(work), quote(extraction)),
+            lambda work: extract_one_shard.submit(work.shard, whole(work), whole(extraction)),
             works,
             TASKS_PER_WORKER * run.pool.size,
         )

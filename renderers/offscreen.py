@@ -1,0 +1,137 @@
+"""The one off-screen OpenGL renderer of a process, on EGL where it works, else on OSMesa.
+
+PyOpenGL binds itself to one platform when it is first imported, so the platform is tried out before that, through
+ctypes: its library is loaded and asked for the very context that pyrender will ask for. The environment variable
+PYOPENGL_PLATFORM (egl or osmesa) overrides the choice.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import os
+import sys
+from typing import Any
+
+PLATFORMS = ("egl", "osmesa")
+
+_EGL_OPENGL_API = 0x30A2
+_EGL_PLATFORM_DEVICE = 0x313F
+_EGL_CONFIG = (0x3033, 0x0001, 0x3025, 24, 0x3040, 0x0008, 0x3038)  # a pbuffer, 24 bits of depth, OpenGL
+_EGL_CORE_4_1 = (0x3098, 4, 0x30FB, 1, 0x30FD, 0x0001, 0x3038)
+_OSMESA_CORE_3_3 = (0x22, 0x1908, 0x30, 24, 0x33, 0x34, 0x36, 3, 0x37, 3, 0)  # RGBA, 24 bits of depth
+
+_renderer: Any = None
+
+
+class OffscreenError(RuntimeError):
+    """No off-screen OpenGL platform works; the message says what to install."""
+
+
+def choose_platform() -> str:
+    """Set PYOPENGL_PLATFORM to a platform that works, and say which; where it is set already, try that one alone.
+
+    Raises OffscreenError if none works, or if PyOpenGL was imported before a platform was chosen.
+    """
+    wanted = os.environ.get("PYOPENGL_PLATFORM")
+    if wanted is not None and wanted not in PLATFORMS:
+        raise OffscreenError(f"PYOPENGL_PLATFORM is {wanted!r}: set it to egl or osmesa, or leave it out.")
+    if wanted is None and "OpenGL.platform" in sys.modules:
+        raise OffscreenError(
+            "PyOpenGL was imported before an off-screen platform was chosen: import renderers.offscreen and "
+            "call choose_platform() first, or set PYOPENGL_PLATFORM."
+        )
+    failures = []
+    for platform in PLATFORMS if wanted is None else (wanted,):
+        try:
+            _TRIALS[platform]()
+        except (OSError, AttributeError) as failure:
+            failures.append(f"{platform}: {failure}")
+        else:
+            os.environ["PYOPENGL_PLATFORM"] = platform
+            return platform
+    raise OffscreenError(
+        f"No off-screen OpenGL ({'; '.join(failures)}). Install one of them: on Debian, EGL is "
+        "`apt-get install libegl1 libgl1 libgl1-mesa-dri`, OSMesa `apt-get install libosmesa6`."
+    )
+
+
+def offscreen_renderer(width: int, height: int) -> Any:
+    """The process's pyrender.OffscreenRenderer, at the given size in pixels.
+
+    It is made at the first call and kept; all calls must come from the thread of the first, which owns the context.
+    """
+    global _renderer
+    if _renderer is None:
+        choose_platform()
+        import pyrender
+
+        _renderer = pyrender.OffscreenRenderer(width, height)
+    _renderer.viewport_width, _renderer.viewport_height = width, height
+    return _renderer
+
+
+def close() -> None:
+    """Give the context back. The next use makes a new one."""
+    global _renderer
+    if _renderer is not None:
+        _renderer.delete()
+        _renderer = None
+
+
+def _library(name: str) -> ctypes.CDLL:
+    path = ctypes.util.find_library(name)
+    if path is None:
+        raise OSError(f"lib{name} was not found")
+    return ctypes.CDLL(path)
+
+
+def _try_egl() -> None:
+    """Make and drop an OpenGL 4.1 core context on the first EGL device, or on the default display if EGL lists none."""
+    egl = _library("EGL")
+    _library("GL")
+    pointer = ctypes.c_void_p
+    for name in ("eglGetProcAddress", "eglGetDisplay", "eglCreateContext"):
+        getattr(egl, name).restype = pointer
+    query_devices = egl.eglGetProcAddress(b"eglQueryDevicesEXT")
+    get_platform_display = egl.eglGetProcAddress(b"eglGetPlatformDisplayEXT")
+    if query_devices and get_platform_display:
+        count = ctypes.c_int()
+        number = int(os.environ.get("EGL_DEVICE_ID", "0"))
+        devices = (pointer * (number + 1))()
+        query = ctypes.CFUNCTYPE(ctypes.c_uint, ctypes.c_int, pointer, pointer)(query_devices)
+        if not query(number + 1, devices, ctypes.byref(count)) or count.value <= number:
+            raise OSError(f"there is no EGL device {number}")
+        display_of = ctypes.CFUNCTYPE(pointer, ctypes.c_uint, pointer, pointer)(get_platform_display)
+        display = pointer(display_of(_EGL_PLATFORM_DEVICE, devices[number], None))
+    else:
+        display = pointer(egl.eglGetDisplay(None))
+    if not display or not egl.eglInitialize(display, None, None):
+        raise OSError("EGL has no display")
+    try:
+        config, count = pointer(), ctypes.c_int()
+        wanted = (ctypes.c_int * len(_EGL_CONFIG))(*_EGL_CONFIG)
+        core = (ctypes.c_int * len(_EGL_CORE_4_1))(*_EGL_CORE_4_1)
+        chosen = egl.eglChooseConfig(display, wanted, ctypes.byref(config), 1, ctypes.byref(count))
+        if not chosen or not count.value or not egl.eglBindAPI(_EGL_OPENGL_API):
+            raise OSError("EGL offers no off-screen OpenGL")
+        context = pointer(egl.eglCreateContext(display, config, None, core))
+        if not context:
+            raise OSError("EGL gives no OpenGL 4.1 context")
+        egl.eglDestroyContext(display, context)
+    finally:
+        egl.eglTerminate(display)
+
+
+def _try_osmesa() -> None:
+    """Make and drop an OpenGL 3.3 core context."""
+    osmesa = _library("OSMesa")
+    osmesa.OSMesaCreateContextAttribs.restype = ctypes.c_void_p
+    attributes = (ctypes.c_int * len(_OSMESA_CORE_3_3))(*_OSMESA_CORE_3_3)
+    context = ctypes.c_void_p(osmesa.OSMesaCreateContextAttribs(attributes, None))
+    if not context:
+        raise OSError("OSMesa gives no OpenGL 3.3 context")
+    osmesa.OSMesaDestroyContext(context)
+
+
+_TRIALS = {"egl": _try_egl, "osmesa": _try_osmesa}
