@@ -1,14 +1,15 @@
 """The one off-screen OpenGL renderer of a process, on EGL where it works, else on OSMesa.
 
-PyOpenGL binds itself to one platform when it is first imported, so the platform is tried out before that, through
-ctypes: its library is loaded and asked for the very context that pyrender will ask for. The environment variable
-PYOPENGL_PLATFORM (egl or osmesa) overrides the choice.
+PyOpenGL binds itself to one platform when it is first imported, so the platform is tried out before that,
+through ctypes: its library is loaded and asked for the very context that pyrender will ask for. The
+environment variable PYOPENGL_PLATFORM (egl or osmesa) overrides the choice.
 """
 
 from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import functools
 import os
 import sys
 from typing import Any
@@ -28,15 +29,21 @@ class OffscreenError(RuntimeError):
     """No off-screen OpenGL platform works; the message says what to install."""
 
 
+@functools.cache
 def choose_platform() -> str:
-    """Set PYOPENGL_PLATFORM to a platform that works, and say which; where it is set already, try that one alone.
+    """Set PYOPENGL_PLATFORM to a platform that works, and say which; where it is set already, try that one
+    alone.
 
-    Raises OffscreenError if none works, or if PyOpenGL was imported before a platform was chosen.
+    Call it before pyrender or OpenGL is imported. Raises OffscreenError if no platform works, or if PyOpenGL
+    was imported before one was chosen.
     """
     wanted = os.environ.get("PYOPENGL_PLATFORM")
     if wanted is not None and wanted not in PLATFORMS:
         raise OffscreenError(f"PYOPENGL_PLATFORM is {wanted!r}: set it to egl or osmesa, or leave it out.")
-    if wanted is None and "OpenGL.platform" in sys.modules:
+    if "OpenGL.platform" in sys.modules:
+        # PyOpenGL is bound, and there may be a context that a trial would take down with its display.
+        if wanted is not None:
+            return wanted
         raise OffscreenError(
             "PyOpenGL was imported before an off-screen platform was chosen: import renderers.offscreen and "
             "call choose_platform() first, or set PYOPENGL_PLATFORM."
@@ -59,7 +66,8 @@ def choose_platform() -> str:
 def offscreen_renderer(width: int, height: int) -> Any:
     """The process's pyrender.OffscreenRenderer, at the given size in pixels.
 
-    It is made at the first call and kept; all calls must come from the thread of the first, which owns the context.
+    It is made at the first call and kept; all calls must come from the thread of the first, which owns the
+    context.
     """
     global _renderer
     if _renderer is None:
@@ -87,7 +95,8 @@ def _library(name: str) -> ctypes.CDLL:
 
 
 def _try_egl() -> None:
-    """Make and drop an OpenGL 4.1 core context on the first EGL device, or on the default display if EGL lists none."""
+    """Make and drop an OpenGL 4.1 core context on the first EGL device, or on the default display if EGL
+    lists none."""
     egl = _library("EGL")
     _library("GL")
     pointer = ctypes.c_void_p

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+from jaxtyping import Int
+
 KEYPOINT_COUNT = 133
 
 BODY = slice(0, 17)
@@ -50,4 +53,27 @@ NAMES: tuple[str, ...] = (
     *(f"left_{name}" for name in _HAND_NAMES),
     *(f"right_{name}" for name in _HAND_NAMES),
 )
-"""A name for each point. Face points are numbered as in iBUG 300-W; a finger's joints from the palm (1) to the tip (4)."""
+"""A name for each point. Face points are numbered as in iBUG; finger joints from palm (1) to tip (4)."""
+
+_FACE_MIRROR = (
+    *range(16, -1, -1),  # jaw
+    *range(26, 16, -1),  # brows
+    *range(27, 31),  # ridge of the nose
+    *range(35, 30, -1),  # nostrils
+    *(45, 44, 43, 42, 47, 46),  # right eye: corners, upper lid, lower lid
+    *(39, 38, 37, 36, 41, 40),  # left eye
+    *(*range(54, 47, -1), *range(59, 54, -1)),  # outer lips: upper, lower
+    *(*range(64, 59, -1), *range(67, 64, -1)),  # inner lips: upper, lower
+)
+
+FLIP: Int[np.ndarray, "133"] = np.array(
+    [
+        *(0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15),
+        *(20, 21, 22, 17, 18, 19),
+        *(FACE.start + point for point in _FACE_MIRROR),
+        *range(RIGHT_HAND.start, RIGHT_HAND.stop),
+        *range(LEFT_HAND.start, LEFT_HAND.stop),
+    ]
+)
+"""For each point, the one that takes its place in a mirrored image: `keypoints[:, FLIP]`, and x mirrored."""
+FLIP.flags.writeable = False

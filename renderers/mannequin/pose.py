@@ -1,8 +1,8 @@
-"""A pose, described as a choreographer would (where an arm points, how far a finger is curled), and the rotations of
-the bones that take it.
+"""A pose, described as a choreographer would (where an arm points, how far a finger is curled), and the
+rotations of the bones that take it.
 
-Arms follow directions, legs reach for their feet by two-bone inverse kinematics, fingers curl about axes read off the
-body at rest. Angles in radians, lengths in metres, world axes as in `person`.
+Arms follow directions, legs reach for their feet by two-bone inverse kinematics, fingers curl about axes read
+off the body at rest. Angles in radians, lengths in metres, world axes as in `person`.
 
 Dimension names: bones 104, sides 2 (the person's left, right), fingers 5 (thumb to little).
 """
@@ -22,7 +22,8 @@ FORWARD = np.array([0.0, -1.0, 0.0])
 UP = np.array([0.0, 0.0, 1.0])
 
 FINGER_CURL = np.radians([[0, 40, 65], [80, 100, 60], [80, 100, 60], [80, 100, 60], [80, 100, 60]])
-"""The angle of each finger's three joints (thumb: carpometacarpal, metacarpophalangeal, interphalangeal) at curl 1."""
+"""The angle of each finger's three joints (thumb: carpometacarpal, metacarpophalangeal, interphalangeal) at
+curl 1."""
 
 _SPREAD = np.array([0.0, 1.0, 0.15, -0.5, -1.0])
 _NECK_SHARE = {"neck01": 0.2, "neck02": 0.4, "neck03": 0.6, "head": 1.0}
@@ -31,8 +32,8 @@ _SPINE_SHARE = {"spine05": 0.15, "spine04": 0.35, "spine03": 0.55, "spine02": 0.
 
 @dataclass(frozen=True)
 class Hand:
-    """Curls in [0, 1] from straight to closed, thumb to little; the spread of the fingers, and how far the thumb
-    stands off the palm (out, beside the index finger) and comes round in front of it, in radians."""
+    """Curls in [0, 1] from straight to closed, thumb to little; the spread of the fingers, and how far the
+    thumb stands off the palm (out, beside the index finger) and comes round in front of it, in radians."""
 
     curls: tuple[float, float, float, float, float]
     spread: float = 0.08
@@ -42,7 +43,8 @@ class Hand:
 
 @dataclass(frozen=True)
 class Arm:
-    """World directions, of any length: upper arm, forearm, hand (wrist to middle finger), and out of the palm."""
+    """World directions, of any length: upper arm, forearm, hand (wrist to middle finger), and out of the
+    palm."""
 
     upper: tuple[float, float, float]
     fore: tuple[float, float, float]
@@ -52,7 +54,10 @@ class Arm:
 
 @dataclass(frozen=True)
 class Foot:
-    """How far a foot is from where it stands at rest (to the left, forward, up), and how far it turns outward."""
+    """How far a foot is from its place at rest (to the left, forward, up), and how far it turns outward.
+
+    A foot whose `up` is negative stands too: so a step from foot to foot passes through a moment on both.
+    """
 
     left: float = 0.0
     forward: float = 0.0
@@ -175,7 +180,7 @@ def palm_at_rest(person: Person, side: str) -> Float[np.ndarray, "3"]:
     """The direction out of the palm of the body at rest."""
     wrist, index, little = (person.head(f"{bone}.{side}") for bone in ("wrist", "finger2-1", "finger5-1"))
     across = np.cross(index - wrist, little - wrist)
-    return _unit(across if side == "L" else -across)
+    return _unit(-across if side == "L" else across)
 
 
 def _finger_axis(person: Person, side: str, finger: int) -> np.ndarray:
@@ -198,13 +203,13 @@ def _pose_hand(person: Person, side: str, hand: Hand, rotations: dict[str, np.nd
         joints = [person.head(f"finger{finger}-{joint}.{side}") for joint in (1, 2, 3)]
         bends = hand.curls[finger - 1] * FINGER_CURL[finger - 1]
         if finger == 1:
-            base = _about(middle, -sign * hand.thumb_round) @ _about(palm, -sign * hand.thumb_out)
+            base = _about(middle, sign * hand.thumb_round) @ _about(palm, sign * hand.thumb_out)
             parent = wrist @ base
         else:
             bone = f"metacarpal{finger - 1}.{side}"
             rotations[bone] = wrist
             before = joints[0] - person.head(bone)
-            parent = wrist @ _about(palm, -sign * hand.spread * _SPREAD[finger - 1])
+            parent = wrist @ _about(palm, sign * hand.spread * _SPREAD[finger - 1])
             # Straight means in line with the metacarpal, as seen across the curl's axis.
             bends = bends - [_bend(before, joints[1] - joints[0], axis), 0.0, 0.0]
             bends[1] -= _bend(joints[1] - joints[0], joints[2] - joints[1], axis)
@@ -215,7 +220,9 @@ def _pose_hand(person: Person, side: str, hand: Hand, rotations: dict[str, np.nd
 
 def _bend(before: np.ndarray, after: np.ndarray, axis: np.ndarray) -> float:
     """The signed angle from one direction to another about an axis."""
-    return float(np.arctan2(np.cross(before, after) @ axis, before @ after - (before @ axis) * (after @ axis)))
+    return float(
+        np.arctan2(np.cross(before, after) @ axis, before @ after - (before @ axis) * (after @ axis))
+    )
 
 
 def _pose_leg(person: Person, side: str, pose: Pose, rotations: dict[str, np.ndarray]) -> None:
@@ -226,9 +233,10 @@ def _pose_leg(person: Person, side: str, pose: Pose, rotations: dict[str, np.nda
     )
     pelvis = rotations["root"]
     hip_now = root + np.array(pose.shift) + pelvis @ (hip - root)
+    raised = max(foot.up, 0.0)
     # A raised foot hangs a little toe-down.
-    foot_rotation = _turn(Turn(left=sign * foot.outward, forward=1.8 * foot.up))
-    ankle_now = ankle + np.array([foot.left, -foot.forward, foot.up])
+    foot_rotation = _turn(Turn(left=sign * foot.outward, forward=1.8 * raised))
+    ankle_now = ankle + np.array([foot.left, -foot.forward, raised])
 
     thigh, shin = np.linalg.norm(knee - hip), np.linalg.norm(ankle - knee)
     reach = ankle_now - hip_now

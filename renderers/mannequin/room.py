@@ -1,5 +1,5 @@
-"""The room behind a made person, drawn once for a camera: a wall with a skirting board and a picture, a wooden floor,
-and where on that floor a shadow falls.
+"""The room behind a made person, drawn once for a camera: a wall with a skirting board and a picture, a
+wooden floor, and where on that floor a shadow falls.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ _PLANK = (0.14, 1.1)
 
 
 def paint_room(camera: Camera) -> Float[np.ndarray, "height width 3"]:
-    """The empty room as the camera sees it; sRGB in [0, 255]. Every pixel's ray is followed to the wall or floor."""
+    """The empty room as the camera sees it; sRGB in [0, 255]. Every pixel's ray is followed to the wall or
+    floor."""
     columns, rows = np.meshgrid(np.arange(camera.width) + 0.5, np.arange(camera.height) + 0.5)
     pixels = np.stack([columns, rows, np.ones_like(rows)], axis=-1)
     rotation, translation = camera.world_to_camera[:3, :3], camera.world_to_camera[:3, 3]
@@ -82,7 +83,8 @@ def _noise(x: np.ndarray, y: np.ndarray, *, smooth: bool = True) -> np.ndarray:
 def floor_shadow(
     camera: Camera, parts: list[Float[np.ndarray, "points 3"]], light: Float[np.ndarray, "3"], blur: float
 ) -> Float[np.ndarray, "height width"]:
-    """How much of the light each pixel of the floor loses, in [0, 1]: the hulls of the parts, thrown along the light.
+    """How much of the light each pixel of the floor loses, in [0, 1]: the hulls of the parts, thrown along
+    the light.
 
     `light` points from the light to the person; `blur` is the softness of the shadow's edge in pixels.
     """

@@ -38,7 +38,7 @@ class Stage:
         import pyrender
 
         self._camera = camera
-        self._room = paint_room(camera)
+        self._room = paint_room(camera).astype(np.float32)
         self._surfaces = surfaces
         self._normals = [surface.normals for surface in surfaces]
         self._limbs = _limbs(person, surfaces)
@@ -73,7 +73,8 @@ class Stage:
         depth = np.where(depth > 0, depth, np.inf)
         # OSMesa gives no alpha and no anti-aliasing: there the depth says where the person is.
         alpha = colour[..., 3:] / np.float32(255) if colour.shape[2] == 4 else np.isfinite(depth)[..., None]
-        background = self._room * (1 - _SHADE * self._shadow([points for points, _ in placed]))[..., None]
+        shadow = self._shadow([points for points, _ in placed])
+        background = self._room * (1 - np.float32(_SHADE) * shadow)[..., None]
         picture = colour[..., :3] * alpha + background * (1 - alpha)
         return np.clip(np.rint(picture), 0, 255).astype(np.uint8), depth
 
@@ -85,7 +86,7 @@ class Stage:
         size = self._camera.height / 960
         cast = floor_shadow(self._camera, parts, key, 7 * size)
         contact = floor_shadow(self._camera, feet, down, 4 * size)
-        return 1 - (1 - 0.7 * cast) * (1 - 0.8 * contact)
+        return 1 - (1 - np.float32(0.7) * cast) * (1 - np.float32(0.8) * contact)
 
 
 def _limbs(person: Person, surfaces: tuple[Surface, ...]) -> list[np.ndarray]:

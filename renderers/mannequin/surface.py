@@ -1,5 +1,5 @@
-"""Coloured surfaces that follow the bones: the pieces of which a dressed person is made, and what is done to cut one
-out of another.
+"""Coloured surfaces that follow the bones: the pieces of which a dressed person is made, and what is done to
+cut one out of another.
 
 Dimension names: points, triangles, bones 104.
 """
@@ -58,7 +58,9 @@ def cut(surface: Surface, level: Float[np.ndarray, "points"]) -> Surface:
     whole = surface.triangles[corners.all(axis=1)]
     crossed = surface.triangles[corners.any(axis=1) & ~corners.all(axis=1)]
     # Turn each crossed triangle so that its first corner is the one that is alone on its side.
-    alone = np.where(above[crossed].sum(axis=1) == 1, above[crossed].argmax(axis=1), above[crossed].argmin(axis=1))
+    alone = np.where(
+        above[crossed].sum(axis=1) == 1, above[crossed].argmax(axis=1), above[crossed].argmin(axis=1)
+    )
     order = (alone[:, None] + np.arange(3)) % 3
     first, second, third = np.take_along_axis(crossed, order, axis=1).T
     tip_is_kept = above[first]
