@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from cyclopts import App
-from shards.commands import app as shards
+from cyclopts import App, CycloptsError
 
 from renderers.mannequin.errors import MannequinError
+from renderers.offscreen import OffscreenError
+from shards.commands import app as shards
 from shards.errors import UserError
 
 app = App(
@@ -15,19 +16,19 @@ app = App(
     help="Turns raw videos of people into a validated multi-pose training set for human-animation models.",
     result_action="return_value",
 )
-app.command("pipelines.commands.extract:extract", name="extract")
-app.command("pipelines.commands.retry:retry", name="retry")
-app.command("renderers.mannequin.command:mannequin", name="mannequin")
+app.command("pipelines.commands.extract:extract", name="extract", help="Videos to a dataset.")
+app.command("pipelines.commands.retry:retry", name="retry", help="Try again what failed.")
+app.command("renderers.mannequin.command:mannequin", name="mannequin", help="Make a video of a person.")
 app.command(shards)
 
 
 def main() -> None:
-    """Run the command of sys.argv. Exit codes: 0 done, 1 not all well, 2 a mistake of the user's, told in one
-    message.
-    """
+    """Run the command of sys.argv. Exit codes: 0 done, 1 not all well, 2 a mistake told in one message."""
     try:
-        sys.exit(app() or 0)
-    except (UserError, MannequinError) as error:
+        sys.exit(app(exit_on_error=False) or 0)
+    except CycloptsError:
+        sys.exit(2)
+    except (UserError, MannequinError, OffscreenError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
 

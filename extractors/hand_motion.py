@@ -1,9 +1,9 @@
 """How sharp and how fast each hand is, frame by frame (HIA section 3.2).
 
-Sharpness is the variance of the Laplacian of the hand's crop, movement the mean displacement of the hand's keypoints
-from the frame before. Both are given raw, in the video's own pixels and frames, and in a form that depends neither on
-the stored resolution nor on the frame rate: sharpness of the crop scaled to 128x128 pixels, movement in short
-sides of the frame per second.
+Sharpness is the variance of the Laplacian of the hand's crop, movement the mean displacement of the hand's
+keypoints from the frame before. Both are given raw, in the video's own pixels and frames, and in a form that
+depends neither on the stored resolution nor on the frame rate: sharpness of the crop scaled to 128x128
+pixels, movement in short sides of the frame per second.
 
 Dimension names: frames F, hands 2 (left, right), keypoints of a hand 21.
 """
@@ -20,7 +20,7 @@ CROP_SIDE = 128
 """Side in pixels that a hand's crop is scaled to before its sharpness is measured."""
 
 BOX_SCALE = 1.25
-"""The crop's side, in units of the longer side of the keypoints' extent: room for the flesh around the joints."""
+"""The crop's side, in units of the longer side of the keypoints' extent: room for flesh around the joints."""
 
 MIN_BOX_PIXELS = 8
 """A crop with a smaller side holds no texture to measure."""
@@ -77,7 +77,8 @@ def hand_movement(
 ) -> HandMotion:
     """Mean displacement of each hand from the frame before (HIA 3.2: v = p_hand(i) - p_hand(i-1), averaged).
 
-    keypoints are in pixels of a frame whose short side is `short_side` pixels; times in seconds, strictly increasing.
+    keypoints are in pixels of a frame whose short side is `short_side` pixels; times in seconds, strictly
+    increasing.
     """
     raw = np.full((len(times), 2, 2), np.nan, np.float32)
     both = np.zeros((len(times), 2), bool)

@@ -26,8 +26,8 @@ class Licences:
 class Lineage:
     """Where an extractor's numbers come from.
 
-    `version` is raised with every change of the extractor's own code that can change a number; `package` names the
-    estimator's package and version; `weights` maps each weight file to its SHA-256.
+    `version` is raised with every change of the extractor's own code that can change a number; `package`
+    names the estimator's package and version; `weights` maps each weight file to its SHA-256.
     """
 
     extractor: str
@@ -54,8 +54,8 @@ def _missing(*shape: int) -> np.ndarray:
 class FramePose:
     """What was found of one person in one frame.
 
-    keypoints are in pixels of the frame's image, confidence in [0, 1]; a point that was not found has confidence 0.
-    The landmarks are in metres, NaN where nothing was found; body_visibility is in [0, 1].
+    keypoints are in pixels of the frame's image, confidence in [0, 1]; a point that was not found has
+    confidence 0. The landmarks are in metres, NaN where nothing was found; body_visibility is in [0, 1].
     """
 
     keypoints: Float[np.ndarray, "133 2"] = field(default_factory=lambda: np.zeros((133, 2), np.float32))
@@ -69,7 +69,7 @@ class FramePose:
 
 
 class Extractor(Protocol):
-    """A loaded pose estimator. It keeps its models between clips, and nothing that could change a clip's result."""
+    """A loaded pose estimator. Between clips it keeps its models, and nothing that could change a result."""
 
     lineage: Lineage
 

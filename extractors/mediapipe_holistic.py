@@ -1,8 +1,8 @@
-"""MediaPipe Holistic 0.10.14, whose wheel carries its models: 133 keypoints and 3D landmarks of the most prominent person.
+"""MediaPipe Holistic 0.10.14, whose wheel carries its models: 2D and 3D points of the most prominent person.
 
-The graph is run directly, not through `mp.solutions`: that gives the hands' metric landmarks and presence scores,
-which the solution drops, and feeds the landmark smoothing with the frames' true times, where the solution counts 1/30 s
-a frame.
+The graph is run directly, not through `mp.solutions`: that gives the hands' metric landmarks and presence
+scores, which the solution drops, and feeds the landmark smoothing with the frames' true times, where the
+solution counts 1/30 s a frame.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from extractors.mediapipe_wholebody import wholebody_keypoints
 _MODULES = Path(mp.__file__).parent / "modules"
 _GRAPH = _MODULES / "holistic_landmark" / "holistic_landmark_cpu.binarypb"
 _WEIGHTS = (
+    "face_detection/face_detection_short_range.tflite",
     "face_landmark/face_landmark_with_attention.tflite",
     "hand_landmark/hand_landmark_full.tflite",
     "holistic_landmark/hand_recrop.tflite",
@@ -47,7 +48,7 @@ _SCORES = (_FACE_SCORE, *_HAND_SCORES)
 
 
 class MediaPipeHolistic(Extractor):
-    """The extractor of preset `embedded`. A new graph for every clip makes its results independent of earlier clips."""
+    """The extractor of preset `embedded`. A new graph for every clip: no result depends on another clip."""
 
     def __init__(self) -> None:
         resource_util.set_resource_dir(str(_MODULES.parent.parent))
@@ -120,7 +121,8 @@ def _pose(packets: Mapping[str, Any], size: Float[np.ndarray, "2"]) -> FramePose
         return FramePose()
     pixels = {name: landmarks[name][:, :2] * size for name in landmarks.keys() - set(_HAND_METRIC)}
     visibility = np.array(
-        [point.visibility for point in packet_getter.get_proto(packets["pose_landmarks"]).landmark], np.float32
+        [point.visibility for point in packet_getter.get_proto(packets["pose_landmarks"]).landmark],
+        np.float32,
     )
     keypoints, confidence = wholebody_keypoints(
         pixels["pose_landmarks"],
@@ -148,4 +150,6 @@ def _is_given(packets: Mapping[str, Any], name: str) -> bool:
 
 
 def _landmarks(packet: Any) -> Float[np.ndarray, "landmarks 3"]:
-    return np.array([(point.x, point.y, point.z) for point in packet_getter.get_proto(packet).landmark], np.float32)
+    return np.array(
+        [(point.x, point.y, point.z) for point in packet_getter.get_proto(packet).landmark], np.float32
+    )

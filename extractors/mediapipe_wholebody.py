@@ -1,8 +1,9 @@
 """From MediaPipe Holistic's landmarks to COCO-WholeBody-133.
 
-Sources: the landmark numbers are those of MediaPipe's BlazePose (33 points), hand (21 points) and face mesh (468
-points) topologies; the target is COCO-WholeBody (Jin et al., ECCV 2020), whose 68 face points follow iBUG 300-W. Where
-iBUG's point lies between mesh vertices (the brows, whose points run along the middle), it is their mean.
+Sources: the landmark numbers are those of MediaPipe's BlazePose (33 points), hand (21 points) and face mesh
+(468 points) topologies; the target is COCO-WholeBody (Jin et al., ECCV 2020), whose 68 face points follow
+iBUG 300-W. Where iBUG's point lies between mesh vertices (the brows, whose points run along the middle), it
+is their mean.
 
 Dimension names: points 133, body 33, hand 21, mesh 468 or more.
 """
@@ -37,16 +38,20 @@ BODY_FROM_POSE: dict[int, int] = {
     20: 32,  # right big toe: "right foot index"
     22: 30,  # right heel
 }
-"""COCO-WholeBody number of each body and foot point -> BlazePose number. The small toes (18, 21) have none."""
+"""COCO-WholeBody number of a body or foot point -> BlazePose number. Small toes (18, 21) have none."""
 
 _JAW = (127, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 356)
-_BROWS = ((70, 46), (63, 53), (105, 52), (66, 65), (107, 55), (336, 285), (296, 295), (334, 282), (293, 283), (300, 276))
+_BROWS = (
+    *((70, 46), (63, 53), (105, 52), (66, 65), (107, 55)),
+    *((336, 285), (296, 295), (334, 282), (293, 283), (300, 276)),
+)
 _NOSE = (168, 197, 5, 4, 98, 97, 2, 326, 327)
 _EYES = (33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380)
 _LIPS = (61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181, 78, 82, 13, 312, 308, 317, 14, 87)
 
 FACE_FROM_MESH: tuple[tuple[int, ...], ...] = tuple(
-    vertices if isinstance(vertices, tuple) else (vertices,) for vertices in (*_JAW, *_BROWS, *_NOSE, *_EYES, *_LIPS)
+    vertices if isinstance(vertices, tuple) else (vertices,)
+    for vertices in (*_JAW, *_BROWS, *_NOSE, *_EYES, *_LIPS)
 )
 """For each of the 68 face points, the face-mesh vertices whose mean it is."""
 
@@ -66,8 +71,9 @@ def wholebody_keypoints(
 ) -> tuple[Float[np.ndarray, "133 2"], Float[np.ndarray, "133"]]:
     """Keypoints and confidences of one person, in the units of the landmarks given.
 
-    A body point's confidence is its visibility; a face or hand point's is the presence score of its face or hand. What
-    is None was not found: its points are at (0, 0) with confidence 0, as are the small toes always.
+    A body point's confidence is its visibility; a face or hand point's is the presence score of its face or
+    hand. What is None was not found: its points are at (0, 0) with confidence 0, as are the small toes
+    always.
     """
     keypoints = np.zeros((133, 2), np.float32)
     confidence = np.zeros(133, np.float32)

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from extractors.interface import Lineage
@@ -26,27 +27,27 @@ class DatasetSettings:
     sample: SampleSettings
 
 
-def settle(workspace: Workspace, named: Mapping[str, Any]) -> DatasetSettings:
+def settle(dataset: Path, named: Mapping[str, Any]) -> DatasetSettings:
     """The dataset's settings, with those that are `named` (None is not named) put in their place.
 
     Raises SettingsError for a value that cannot work, a setting of the plan that differs from an existing
     plan's, and a dataset of another schema version.
     """
-    kept = read_json(workspace.dataset / FILE) or {"schema_version": SCHEMA_VERSION, "plan": {}, "sample": {}}
+    kept = read_json(dataset / FILE) or {"schema_version": SCHEMA_VERSION, "plan": {}, "sample": {}}
     try:
         if kept["schema_version"] != SCHEMA_VERSION:
             raise SettingsError(
-                f"{workspace.dataset} has schema version {kept['schema_version']}, this program writes "
+                f"{dataset} has schema version {kept['schema_version']}, this program writes "
                 f"{SCHEMA_VERSION}: go on with the version that began it, or begin in another folder"
             )
         plan = PlanSettings(**{**kept["plan"], **_named(named, PlanSettings)})
         sample = SampleSettings(**{**kept["sample"], **_named(named, SampleSettings)})
     except (KeyError, TypeError) as error:
-        raise SettingsError(f"{workspace.dataset / FILE} is not a dataset's settings: {error}") from error
+        raise SettingsError(f"{dataset / FILE} is not a dataset's settings: {error}") from error
     for name, value in kept["plan"].items():
         if getattr(plan, name) != value:
             raise SettingsError(
-                f"{name} is {getattr(plan, name)}, but the clips of {workspace.dataset} were cut with "
+                f"{name} is {getattr(plan, name)}, but the clips of {dataset} were cut with "
                 f"{value}: leave it out, or begin in another folder"
             )
     return DatasetSettings(plan, sample)

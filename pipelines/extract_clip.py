@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass
 import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
-from shards.writer import pack_poses, unpack_poses
 
 from extractors.hand_motion import hand_box, hand_movement, hand_sharpness
 from extractors.interface import Extractor, Frame, FramePose
@@ -24,6 +23,7 @@ from pipelines.reasons import Reason
 from pipelines.sample_meta import ClipJob, sample_meta, stored_size
 from renderers.wholebody import BODY, FACE, LEFT_HAND, RIGHT_HAND
 from shards.schema import LEFT, POSES, RIGHT, ClipRow, Member, PlanRow, Quality, Status
+from shards.writer import pack_poses, unpack_poses
 
 FOUND_CONFIDENCE = 0.3
 """A keypoint counts as found from here on: the threshold that DWPose draws with."""

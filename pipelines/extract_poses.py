@@ -5,18 +5,15 @@ It is called directly by `dancemill extract`, and deployed under the same name b
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from prefect import flow
 
 from pipelines import stages
-from pipelines.dataset_settings import keep, settle
-from pipelines.inputs import expand_inputs
+from pipelines.dataset_settings import keep
 from pipelines.ledger import Summary
 from pipelines.presets import lineage_of
 from pipelines.progress import progress_bars
 from pipelines.reasons import Reason
-from pipelines.settings import RunSettings
+from pipelines.request import check_request
 from pipelines.stages import whole
 from pipelines.workers import WorkerPool
 from pipelines.workspace import open_workspace
@@ -56,28 +53,15 @@ def extract_poses(
     With no inputs, those of the dataset's ledger are taken. Raises UserError for what the caller must mend,
     and RunFailedError.
     """
-    named = dict(
-        preset=preset,
-        clip_seconds=clip_seconds,
-        overlap_seconds=overlap_seconds,
-        min_clip_seconds=min_clip_seconds,
-        fps=fps,
-        min_side=min_side,
-        clips_per_shard=clips_per_shard,
-        short_side=short_side,
-        jpeg_quality=jpeg_quality,
-        min_found=min_found,
-    )
-    run_settings = RunSettings(workers, ray_address, stall_seconds)
-    retry = frozenset(retry_reasons or ())
-    paths = expand_inputs(inputs) if inputs else None
-    with open_workspace(Path(out).expanduser().absolute()) as workspace, progress_bars() as bars:
-        settings = settle(workspace, named)
-        lineage = lineage_of(settings.sample.preset)
+    request = check_request(locals())
+    settings = request.settings
+    preset = settings.sample.preset
+    with open_workspace(request.dataset) as workspace, progress_bars() as bars:
+        lineage = lineage_of(preset)
         keep(workspace, settings, lineage)
-        with WorkerPool(run_settings, settings.sample.preset, workspace.worker_logs) as pool:
-            run = stages.Run(workspace, settings, lineage, pool, retry, bars)
-            videos = stages.hash_inputs(whole(run), whole(paths))
+        with WorkerPool(request.run, preset, workspace.worker_logs) as pool:
+            run = stages.Run(workspace, settings, lineage, pool, request.retry_reasons, bars)
+            videos = stages.hash_inputs(whole(run), whole(request.paths))
             scans = stages.scan_videos(run, videos)
             plan = stages.plan_clips(whole(run), whole(videos), whole(scans))
             extracted = stages.extract_shards(run, plan)

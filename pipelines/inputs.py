@@ -45,19 +45,24 @@ def _expand(name: str) -> Iterator[Path]:
     path = Path(name).expanduser()
     if path.is_dir():
         yield from (
-            file.absolute()
+            absolute(file)
             for file in path.rglob("*")
             if file.is_file() and not _is_hidden(file.relative_to(path))
         )
     elif path.suffix.lower() == LIST_SUFFIX and path.is_file():
         yield from _listed(path)
     elif path.exists():
-        yield path.absolute()
+        yield absolute(path)
     elif glob.has_magic(name):
-        matches = (Path(match) for match in glob.iglob(str(path), recursive=True))  # noqa: PTH207 - pathlib takes no absolute pattern
-        yield from (match.absolute() for match in matches if match.is_file())
+        matches = (Path(match) for match in glob.iglob(str(path), recursive=True))  # noqa: PTH207
+        yield from (absolute(match) for match in matches if match.is_file())
     else:
         raise InputError(f"input {name!r} does not exist (looked for {path.absolute()})")
+
+
+def absolute(path: Path) -> Path:
+    """The path from the root. A link keeps its name; what leads to it is resolved."""
+    return path.parent.resolve() / path.name
 
 
 def _is_hidden(relative: Path) -> bool:
@@ -72,4 +77,4 @@ def _listed(path: Path) -> Iterator[Path]:
     for line in lines:
         entry = line.strip()
         if entry and not entry.startswith("#"):
-            yield (path.parent / Path(entry).expanduser()).absolute()
+            yield absolute(path.parent / Path(entry).expanduser())

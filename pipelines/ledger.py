@@ -208,13 +208,13 @@ def summarise(
     errors: tuple[str, ...],
 ) -> Summary:
     """The counts of a ledger and its plan."""
-    reasons = Counter(reason for reason in [row.reason for row in videos] + [row.reason for row in plan] if reason)
+    reasons = Counter(row.reason for row in videos) + Counter(row.reason for row in plan)
     ok = [row for row in plan if row.status is Status.OK]
     return Summary(
         dataset=str(dataset),
         inputs=_by_status(row.status for row in videos),
         clips=_by_status(row.status for row in plan),
-        reasons=dict(sorted(reasons.items())),
+        reasons={reason: count for reason, count in sorted(reasons.items()) if reason},
         frames=sum(len(row.frames) for row in ok),
         seconds=sum(row.times[-1] - row.times[0] for row in ok),
         shards_written=shards_written,

@@ -45,7 +45,8 @@ def choose_frames(times: Float[np.ndarray, "frames"], fps: float) -> Int[np.ndar
     """
     last_interval = float(times[-1] - times[-2]) if len(times) > 1 else 0.0
     end = times[-1] + max(_SLACK_S, min(last_interval, 1 / fps) / 2)
-    # A frame is nearest to a point of the grid if it is to one of the two around it; a gap of years costs nothing.
+    # A frame is nearest to a point of the grid if it is to one of the two around it: a gap of years costs
+    # no memory.
     position = (times - times[0]) * fps
     grid = times[0] + np.unique(np.concatenate([np.floor(position), np.ceil(position)])) / fps
     grid = grid[grid < end]
@@ -95,7 +96,9 @@ def _clips_of_shot(
 
 
 def _windows(times: Float[np.ndarray, "chosen"], length_s: float, step_s: float) -> dict[int, int]:
-    """First frame -> frame after the last, of each window with frames in it, in order; up to the one that ends the shot."""
+    """First frame -> frame after the last, of each window with frames in it, up to the one that ends the
+    shot.
+    """
     windows: dict[int, int] = {}
     number, first, end = 0, 0, 0
     while end < len(times):

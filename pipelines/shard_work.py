@@ -7,14 +7,6 @@ from dataclasses import dataclass, field
 
 import ray
 from ray.exceptions import RayTaskError
-from shards.writer import (
-    committed_rows,
-    discard_staged,
-    read_sample_members,
-    stage_clip,
-    staged_row,
-    write_shard,
-)
 
 from extractors.interface import Lineage
 from pipelines.content_keys import content_keys
@@ -25,6 +17,14 @@ from pipelines.video import first_line
 from pipelines.workers import Call, WorkerLostError, WorkerPool, call, result_of
 from pipelines.workspace import Workspace
 from shards.schema import ClipRow, Status
+from shards.writer import (
+    committed_rows,
+    discard_staged,
+    read_sample_members,
+    stage_clip,
+    staged_row,
+    write_shard,
+)
 
 POLL_SECONDS = 1.0
 """How often a shard that waits for its own clips looks for workers that others left idle."""

@@ -8,8 +8,6 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from shards.writer import read_sample_members, stage_clip
-
 from extractors.interface import Extractor
 from pipelines.content_keys import ContentKeys, content_keys
 from pipelines.extract_clip import META_MEMBER, OldSample, clip_row, extract_clip
@@ -17,6 +15,7 @@ from pipelines.sample_meta import ClipJob
 from pipelines.video import VideoError
 from shards.errors import UserError
 from shards.schema import ClipRow, SampleError, Status
+from shards.writer import read_sample_members, stage_clip
 
 
 def extract_and_stage(

@@ -15,9 +15,6 @@ from prefect.futures import PrefectFuture
 from prefect.runtime import task_run
 from prefect.utilities.annotations import quote
 from ray.exceptions import RayTaskError
-from shards.index import build_index
-from shards.tables import read_rows, write_rows
-from shards.writer import committed_rows
 
 from extractors.interface import Lineage
 from pipelines.dataset_settings import DatasetSettings
@@ -32,7 +29,10 @@ from pipelines.shard_work import Extraction, ShardWork, extract_shard, is_done, 
 from pipelines.video import first_line
 from pipelines.workers import WorkerLostError, WorkerPool, call, result_of
 from pipelines.workspace import Workspace
+from shards.index import build_index
 from shards.schema import PlanRow, Status, VideoRow
+from shards.tables import read_rows, write_rows
+from shards.writer import committed_rows
 
 Value = TypeVar("Value")
 

@@ -100,7 +100,7 @@ def open_workspace(dataset: Path) -> Iterator[Workspace]:
     Raises BusyError and OutputError.
     """
     workspace = Workspace(dataset)
-    _check_output(dataset)
+    check_output(dataset)
     try:
         for folder in (
             workspace.folder / "scans",
@@ -123,9 +123,10 @@ def open_workspace(dataset: Path) -> Iterator[Workspace]:
         yield workspace
 
 
-def _check_output(dataset: Path) -> None:
-    """A folder with other things in it is not written into: a mistyped --out must not fill a folder of
-    videos.
+def check_output(dataset: Path) -> None:
+    """Raise OutputError for what is no folder for a dataset.
+
+    A folder with other things in it is not written into: a mistyped --out must not fill a folder of videos.
     """
     if dataset.exists() and not dataset.is_dir():
         raise OutputError(f"{dataset} is a file: name a folder with --out")

@@ -1,6 +1,8 @@
-"""What a dataset holds: the rows of its Parquet files and the arrays of a sample, with shapes, types and units.
+"""What a dataset holds: the rows of its Parquet files and the arrays of a sample, with shapes, types and
+units.
 
-Dimension names: frames F, hands 2 (left, right), points 133 (COCO-WholeBody), landmarks 33 (body) or 21 (hand).
+Dimension names: frames F, hands 2 (left, right), points 133 (COCO-WholeBody), landmarks 33 (body) or 21
+(hand).
 """
 
 from __future__ import annotations
@@ -35,6 +37,22 @@ class Member:
     data: bytes
 
 
+POSES_MEMBER = "poses.npz"
+META_MEMBER = "meta.json"
+STORED_CONDITIONS = ("smpl_cs", "hands")
+"""Conditions that a sample may hold as images; the others are drawn from `poses.npz`."""
+
+
+def frame_name(number: int) -> str:
+    """The member that holds the stored frame of that place in the clip."""
+    return f"rgb.{number:03d}.jpg"
+
+
+def condition_name(condition: str, number: int) -> str:
+    """The member that holds a stored condition's image for that frame of the clip."""
+    return f"{condition}.{number:03d}.png"
+
+
 @dataclass(frozen=True)
 class MemberSpan:
     """Where a member's bytes lie in its shard's tar: `offset` and `size` in bytes, `crc32` of those bytes."""
@@ -66,9 +84,9 @@ class Quality:
 class ClipRow:
     """One clip of a shard: a row of `shards/NNNNNN.parquet`, and of `index.parquet` when its status is ok.
 
-    start_s and duration_s are presentation times in seconds; fps is the mean rate of the stored frames; width and
-    height are those of the stored frames. `content_key` says what the sample was made from (see pipelines/content_keys.py).
-    `members` is empty unless the status is ok.
+    start_s and duration_s are presentation times in seconds; fps is the mean rate of the stored frames; width
+    and height are those of the stored frames. `content_key` says what the sample was made from (see
+    pipelines/content_keys.py). `members` is empty unless the status is ok.
     """
 
     key: str
@@ -102,8 +120,9 @@ class ClipRow:
 class PlanRow:
     """One clip of the plan: a row of `clips.parquet`.
 
-    frames are numbers in presentation order in the video, times their presentation timestamps in seconds. shard is -1
-    for a clip that the plan itself filtered out. Status, reason, error and quality are filled from the committed shards.
+    frames are numbers in presentation order in the video, times their presentation timestamps in seconds.
+    shard is -1 for a clip that the plan itself filtered out. Status, reason, error and quality are filled
+    from the committed shards.
     """
 
     key: str
@@ -130,10 +149,11 @@ class PlanRow:
 class VideoRow:
     """One input: a row of the ledger `videos.parquet`.
 
-    `reason` is a code (see pipelines/reasons.py), `error` the first line of what went wrong, `note` what a user should know of a
-    video that was kept (frames missing, declared count wrong). width and height are after rotation; rotation is in
-    degrees, as the file declares it; fps is the mean rate of the decoded frames; exact_times says that the timestamps are
-    the file's own. declared_frames is 0 where the file declares none.
+    `reason` is a code (see pipelines/reasons.py), `error` the first line of what went wrong, `note` what a
+    user should know of a video that was kept (frames missing, declared count wrong). width and height are
+    after rotation; rotation is in degrees, as the file declares it; fps is the mean rate of the decoded
+    frames; exact_times says that the timestamps are the file's own. declared_frames is 0 where the file
+    declares none.
     """
 
     path: str
@@ -189,12 +209,22 @@ POSES: dict[str, ArraySpec] = {
     "person_box": _array(np.float32, 4, meaning="x0 y0 x1 y1 of the found keypoints, pixels; NaN where none"),
     "face_box": _array(np.float32, 4, meaning="x0 y0 x1 y1 of the face points, pixels; NaN where none"),
     "hand_box": _array(np.float32, 2, 4, meaning="x0 y0 x1 y1 of the hand's crop, pixels; NaN where none"),
-    "sharpness": _array(np.float32, 2, meaning="variance of the Laplacian of the hand's crop at 128x128; NaN where none"),
-    "sharpness_raw": _array(np.float32, 2, meaning="the same of the crop in pixels of the video; NaN where none"),
-    "movement": _array(np.float32, 2, 2, meaning="hand velocity, short sides of the frame per second; NaN where none"),
-    "movement_raw": _array(np.float32, 2, 2, meaning="displacement from the frame before, pixels; NaN where none"),
+    "sharpness": _array(
+        np.float32, 2, meaning="variance of the Laplacian of the hand's crop at 128x128; NaN where none"
+    ),
+    "sharpness_raw": _array(
+        np.float32, 2, meaning="the same of the crop in pixels of the video; NaN where none"
+    ),
+    "movement": _array(
+        np.float32, 2, 2, meaning="hand velocity, short sides of the frame per second; NaN where none"
+    ),
+    "movement_raw": _array(
+        np.float32, 2, 2, meaning="displacement from the frame before, pixels; NaN where none"
+    ),
     "movement_valid": _array(np.bool_, 2, meaning="the hand was found in this frame and the one before"),
-    "body_landmarks": _array(np.float32, 33, 3, meaning="MediaPipe's body, metres, hips at 0; NaN where none", optional=True),
+    "body_landmarks": _array(
+        np.float32, 33, 3, meaning="MediaPipe's body, metres, hips at 0; NaN where none", optional=True
+    ),
     "body_visibility": _array(np.float32, 33, meaning="of each body landmark, in [0, 1]", optional=True),
     "hand_landmarks": _array(
         np.float32, 2, 21, 3, meaning="MediaPipe's hands, metres, centre at 0; NaN where none", optional=True
@@ -206,11 +236,15 @@ POSES: dict[str, ArraySpec] = {
 
 
 class SampleError(ValueError):
-    """A sample does not hold what the schema says; the message names the array or member, and what was expected."""
+    """A sample does not hold what the schema says; the message names the array or member, and what was
+    expected.
+    """
 
 
 def check_poses(poses: dict[str, np.ndarray], frames: int) -> None:
-    """Raise SampleError unless `poses` has exactly the arrays of POSES, in type and shape, for that many frames."""
+    """Raise SampleError unless `poses` has exactly the arrays of POSES, in type and shape, for that many
+    frames.
+    """
     missing, unknown = POSES.keys() - poses.keys(), poses.keys() - POSES.keys()
     if missing or unknown:
         raise SampleError(f"poses.npz: missing arrays {sorted(missing)}, unknown arrays {sorted(unknown)}")
@@ -218,14 +252,21 @@ def check_poses(poses: dict[str, np.ndarray], frames: int) -> None:
         array = poses[name]
         lengths = (frames, 0) if spec.optional else (frames,)
         if array.dtype != spec.dtype or array.shape[1:] != spec.shape or array.shape[0] not in lengths:
+            wanted = [frames, *spec.shape]
             raise SampleError(
-                f"poses.npz: {name} is {array.dtype}{list(array.shape)}, expected {spec.dtype}{[frames, *spec.shape]}"
+                f"poses.npz: {name} is {array.dtype}{list(array.shape)}, expected {spec.dtype}{wanted}"
             )
-    if frames and (np.any(np.diff(poses["frame"]) <= 0) or np.any(np.diff(poses["time"]) <= 0)):
+    if not (np.all(np.diff(poses["frame"]) > 0) and np.all(np.diff(poses["time"]) > 0)):
         raise SampleError("poses.npz: frame and time must increase strictly")
+    if not np.isfinite(poses["time"]).all():
+        raise SampleError("poses.npz: time must be finite")
+    if not np.all((poses["confidence"] >= 0) & (poses["confidence"] <= 1)):
+        raise SampleError("poses.npz: confidence must lie in [0, 1]")
 
 
-_SPAN = pa.struct([("name", pa.string()), ("offset", pa.int64()), ("size", pa.int64()), ("crc32", pa.uint32())])
+_SPAN = pa.struct(
+    [("name", pa.string()), ("offset", pa.int64()), ("size", pa.int64()), ("crc32", pa.uint32())]
+)
 _ARROW: dict[Any, pa.DataType] = {
     str: pa.string(),
     Status: pa.string(),

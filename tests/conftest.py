@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["tests.factories.person_video"]
+
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a long check be made longer than the suite has time for."""
+    parser.addoption("--kills", type=int, default=3, help="how many runs are killed at random moments")
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipelines.ledger import Summary
+from pipelines.request import check_request
 
 _QUIET = {
     "PREFECT_LOGGING_LEVEL": "CRITICAL",
@@ -20,9 +21,11 @@ _QUIET = {
 
 
 def run_flow(parameters: Mapping[str, Any]) -> int:
-    """Run extract-poses, print its summary, and give the exit code: 0, or 1 for a run that failed. Raises
-    UserError.
+    """Run extract-poses, print its summary, and give the exit code: 0, or 1 for a run that failed.
+
+    Raises UserError, before anything is started where it can.
     """
+    check_request(parameters)
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
     from pipelines.extract_poses import RunFailedError, extract_poses

@@ -1,4 +1,6 @@
-"""Small videos with every trap of timing: each frame carries its own number, which survives coding, scaling and turning."""
+"""Small videos with every trap of timing: each frame carries its own number, which survives coding,
+scaling and turning.
+"""
 
 from __future__ import annotations
 
@@ -43,19 +45,25 @@ def write_numbered_video(
     b_frames: int = 2,
     keyframe_interval: int = 12,
 ) -> Path:
-    """A video of numbered frames; `times_ms` makes its frame rate variable, `turned` (counter-clockwise degrees) tags it."""
+    """A video of numbered frames; `times_ms` makes its frame rate variable, `turned` (counter-clockwise
+    degrees) tags it.
+    """
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=fps)
         stored = np.rot90(numbered_image(0, size), -turned // 90)
         stream.height, stream.width = stored.shape[:2]
         stream.pix_fmt = "yuv420p"
         stream.options = {"bf": str(b_frames), "g": str(keyframe_interval), "crf": "20"}
-        stream.time_base = stream.codec_context.time_base = Fraction(1, 1000) if times_ms else Fraction(1, fps)
+        stream.time_base = stream.codec_context.time_base = (
+            Fraction(1, 1000) if times_ms else Fraction(1, fps)
+        )
         if turned:
             stream.set_display_rotation(turned)
         for number in range(count):
             upright = numbered_image(number, size)
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(np.rot90(upright, -turned // 90)), "rgb24")
+            frame = av.VideoFrame.from_ndarray(
+                np.ascontiguousarray(np.rot90(upright, -turned // 90)), "rgb24"
+            )
             frame.time_base = stream.codec_context.time_base
             frame.pts = times_ms[number] if times_ms else number
             container.mux(stream.encode(frame))

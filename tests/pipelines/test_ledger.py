@@ -1,4 +1,6 @@
-"""Contract 3: the ledger adds up. inputs = ok + filtered + failed + pending, whatever was named, and in whatever order."""
+"""Contract 3: the ledger adds up. inputs = ok + filtered + failed + pending, whatever was named, and in
+whatever order.
+"""
 
 from dataclasses import replace
 from pathlib import Path

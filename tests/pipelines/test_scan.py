@@ -1,5 +1,8 @@
-"""A file that is no good video becomes a scan with a reason code and the first line of the error; nothing is raised."""
+"""A file that is no good video becomes a scan with a reason code and the first line of the error; nothing
+is raised.
+"""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import av
@@ -23,7 +26,7 @@ def write_picture(path: Path) -> Path:
     return path
 
 
-BAD = {
+BAD: dict[Reason, Callable[[Path], Path]] = {
     Reason.MISSING: lambda folder: folder / "nowhere.mp4",
     Reason.EMPTY: lambda folder: write_bytes(folder / "empty.mp4", b""),
     Reason.UNREADABLE: lambda folder: write_bytes(folder / "noise.mp4", bytes(range(256)) * 40),

@@ -1,0 +1,39 @@
+"""What a run is asked to do, checked as a whole before anything is started."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.dataset_settings import DatasetSettings, settle
+from pipelines.inputs import expand_inputs
+from pipelines.settings import RunSettings
+from pipelines.workspace import check_output
+
+
+@dataclass(frozen=True)
+class Request:
+    """A run that can be begun. `paths` is None for the inputs of the dataset's own ledger."""
+
+    dataset: Path
+    paths: list[Path] | None
+    settings: DatasetSettings
+    run: RunSettings
+    retry_reasons: frozenset[str]
+
+
+def check_request(parameters: Mapping[str, Any]) -> Request:
+    """The request that the flow's parameters make. Raises UserError for what its caller must mend."""
+    dataset = Path(parameters["out"]).expanduser().resolve()
+    check_output(dataset)
+    inputs = parameters["inputs"]
+    goes_on = not inputs and (dataset / "videos.parquet").exists()
+    return Request(
+        dataset=dataset,
+        paths=None if goes_on else expand_inputs(inputs),
+        settings=settle(dataset, parameters),
+        run=RunSettings(parameters["workers"], parameters["ray_address"], parameters["stall_seconds"]),
+        retry_reasons=frozenset(parameters.get("retry_reasons") or ()),
+    )

@@ -1,0 +1,82 @@
+"""`poses.npz`: the arrays of a sample as bytes, the same bytes for the same arrays. Readers other than this
+one use numpy.load.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import zipfile
+import zlib
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.lib import format as npy
+
+from shards.schema import POSES, SampleError
+
+_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
+_UNIX = 3
+
+
+def pack_poses(poses: Mapping[str, np.ndarray]) -> bytes:
+    """The arrays as an npz. Raises SampleError unless they are exactly those of POSES by name and type."""
+    if poses.keys() != POSES.keys():
+        raise SampleError(f"poses.npz: missing or unknown arrays {sorted(poses.keys() ^ POSES.keys())}")
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, spec in POSES.items():
+            if poses[name].dtype != spec.dtype:
+                raise SampleError(f"poses.npz: {name} is {poses[name].dtype}, expected {spec.dtype}")
+            entry = zipfile.ZipInfo(f"{name}.npy", _ZIP_TIME)
+            entry.compress_type, entry.create_system = zipfile.ZIP_DEFLATED, _UNIX
+            data = io.BytesIO()
+            np.save(data, np.ascontiguousarray(poses[name]), allow_pickle=False)
+            archive.writestr(entry, data.getvalue(), compresslevel=6)
+    return buffer.getvalue()
+
+
+def unpack_poses(data: bytes) -> dict[str, np.ndarray]:
+    """The arrays of an npz, which is not trusted: of each, type, shape and size are checked before it is
+    made.
+
+    Raises SampleError for one that is damaged, that holds other arrays or types than POSES names, or pickled
+    objects.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return {_array_name(entry): _read_array(archive, entry) for entry in archive.infolist()}
+    except (
+        ValueError,
+        OSError,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
+        raise SampleError(f"poses.npz cannot be read: {error}") from error
+
+
+def _array_name(entry: zipfile.ZipInfo) -> str:
+    name = entry.filename.removesuffix(".npy")
+    if name not in POSES:
+        raise SampleError(f"it holds {entry.filename!r}, which the schema does not name")
+    return name
+
+
+def _read_array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np.ndarray:
+    name = _array_name(entry)
+    spec = POSES[name]
+    with archive.open(entry) as file:
+        if npy.read_magic(file) != (1, 0):  # type: ignore[no-untyped-call]
+            raise SampleError(f"{name} is in another version of numpy's format")
+        shape, column_order, dtype = npy.read_array_header_1_0(file)  # type: ignore[no-untyped-call]
+        if dtype != spec.dtype or shape[1:] != spec.shape or not shape or (column_order and len(shape) > 1):
+            raise SampleError(
+                f"{name} is {dtype}{list(shape)}, expected {spec.dtype}{['frames', *spec.shape]}"
+            )
+        size = math.prod(shape) * dtype.itemsize
+        if file.tell() + size != entry.file_size:
+            raise SampleError(f"{name} has {entry.file_size} bytes, its header says otherwise")
+        return np.frombuffer(bytearray(file.read()), dtype).reshape(shape)

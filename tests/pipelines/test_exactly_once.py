@@ -1,0 +1,95 @@
+"""Contract 2: after a kill at any point the same command finishes the rest, and the bytes are those of a
+run left alone.
+"""
+
+import random
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.factories.runs import Finished, dancemill, files_of, kill, start
+from tests.factories.videos import write_numbered_video
+
+pytestmark = pytest.mark.slow
+
+SETTINGS = ["--min-found", "0", "--clip-seconds", "1", "--clips-per-shard", "4", "--min-side", "64"]
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve clips of numbered frames in three shards, and a file that is none."""
+    folder = tmp_path_factory.mktemp("videos")
+    for seconds in (5, 4, 3):
+        write_numbered_video(folder / f"{seconds}.mp4", count=24 * seconds)
+    (folder / "broken.mp4").write_bytes(b"not a video")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("prefect")
+
+
+def extract(videos: Path, out: Path, home: Path, *more: str) -> Finished:
+    return dancemill(["extract", str(videos), "--out", str(out), *SETTINGS, *more], home)
+
+
+@pytest.fixture(scope="module")
+def left_alone(videos: Path, home: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
+    """A dataset made by a run that was not interrupted, and how long it took in seconds."""
+    out = tmp_path_factory.mktemp("alone") / "dataset"
+    begun = time.monotonic()
+    finished = extract(videos, out, home)
+    assert finished.code == 0, finished.stderr
+    return out, time.monotonic() - begun
+
+
+def test_runs_killed_at_random_moments_end_with_the_same_bytes(
+    videos: Path, home: Path, left_alone: tuple[Path, float], tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    whole, seconds = left_alone
+    moments = random.Random(2)
+    out = tmp_path / "dataset"
+    for number in range(request.config.getoption("--kills")):
+        process = start(["extract", str(videos), "--out", str(out), *SETTINGS], home)
+        time.sleep(moments.uniform(0.3, 1.0) * seconds)
+        kill(process)
+        if number % 3 == 2:
+            assert extract(videos, out, home).code == 0
+            assert files_of(out) == files_of(whole)
+            out = tmp_path / f"dataset{number}"
+    assert extract(videos, out, home).code == 0
+    assert files_of(out) == files_of(whole)
+
+
+def test_a_finished_dataset_is_left_as_it_is(
+    videos: Path, home: Path, left_alone: tuple[Path, float]
+) -> None:
+    whole, _ = left_alone
+    before = {path: path.stat().st_mtime_ns for path in (whole / "shards").iterdir()}
+    finished = extract(videos, whole, home)
+    assert finished.code == 0
+    assert "nothing to do" in finished.stdout
+    assert {path: path.stat().st_mtime_ns for path in (whole / "shards").iterdir()} == before
+
+
+def test_a_lost_shard_and_a_lost_commit_are_made_again_with_the_same_bytes(
+    videos: Path, home: Path, left_alone: tuple[Path, float]
+) -> None:
+    whole, _ = left_alone
+    before = files_of(whole)
+    (whole / "shards" / "000000.tar").unlink()
+    (whole / "shards" / "000001.parquet").unlink()
+    assert extract(videos, whole, home).code == 0
+    assert files_of(whole) == before
+
+
+def test_a_renamed_video_redoes_nothing(videos: Path, home: Path, left_alone: tuple[Path, float]) -> None:
+    whole, _ = left_alone
+    (videos / "5.mp4").rename(videos / "renamed.mp4")
+    try:
+        finished = extract(videos, whole, home)
+        assert finished.code == 0 and "nothing to do" in finished.stdout
+    finally:
+        (videos / "renamed.mp4").rename(videos / "5.mp4")
