@@ -49,6 +49,7 @@ def contact_sheet(sample: Sample, rows: int) -> Figure:
     rows = -(-len(shown) // columns)
     picture_width = (_SHEET_WIDTH - _GAP) / (3 * columns)
     picture_height = picture_width * sample.row.height / sample.row.width
+    picture = (picture_width - _GAP, picture_height - _GAP)
     row_height = picture_height + _FRAME_LABEL_HEIGHT
     height = _HEADER_HEIGHT + rows * row_height + 2 * (_PLOT_HEIGHT + 0.45) + 0.2
     figure = Figure(figsize=(_SHEET_WIDTH, height), dpi=_DPI, facecolor="white")
@@ -58,15 +59,10 @@ def contact_sheet(sample: Sample, rows: int) -> Figure:
         top = height - _HEADER_HEIGHT - (place % rows) * row_height
         label = f"frame {number}, {_seconds(sample)[number]:.2f} s"
         figure.text(left / _SHEET_WIDTH, (top - 0.16) / height, label, fontsize=8, color="#444444")
-        for column, picture in enumerate(_pictures(sample, number)):
-            box = (
-                left + column * picture_width,
-                top - row_height,
-                picture_width - _GAP,
-                picture_height - _GAP,
-            )
+        for column, image in enumerate(_pictures(sample, number)):
+            box = (left + column * picture_width, top - row_height, *picture)
             axes = _axes(figure, box, height)
-            axes.imshow(picture, interpolation="lanczos", aspect="auto")
+            axes.imshow(image, interpolation="lanczos", aspect="auto")
             axes.set_axis_off()
     bottom = 0.45
     movement = np.linalg.norm(sample.poses["movement"], axis=-1)
@@ -90,12 +86,12 @@ def _axes(figure: Figure, box: tuple[float, float, float, float], height: float)
 def _write_header(figure: Figure, sample: Sample, height: float) -> None:
     row = sample.row
     facts = (
-        f"{row.num_frames} frames, {row.duration_s:.2f} s, {row.fps:.4g} frames/s, {row.width}x{row.height}"
+        f"{row.num_frames} frames, {row.duration_s:.2f} s, {row.fps:.4g} frames/s, {row.width}x{row.height}; "
+        f"hands found in {row.left_hand_found:.0%} (left) and {row.right_hand_found:.0%} (right) of the frames"
     )
-    found = f"hands found in {row.left_hand_found:.0%} (left) and {row.right_hand_found:.0%} (right) of the frames"
     left = _GAP / _SHEET_WIDTH
     figure.text(left, 1 - 0.28 / height, sample.key, fontsize=13, weight="bold", family="monospace")
-    figure.text(left, 1 - 0.52 / height, f"{facts}; {found}", fontsize=9, color="#444444")
+    figure.text(left, 1 - 0.52 / height, facts, fontsize=9, color="#444444")
 
 
 def _plot_hands(

@@ -33,7 +33,7 @@ class Problem:
 
 @dataclass
 class _Seen:
-    """What the shards hold, as small as it can be kept: a digest of every ok row, and every clip's outcome."""
+    """What the shards hold, kept small: a digest of every ok row, and every clip's outcome."""
 
     samples: dict[str, bytes]
     outcomes: dict[str, tuple[int, Status, str]]

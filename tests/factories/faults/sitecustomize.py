@@ -1,0 +1,65 @@
+"""Makes a worker process die or hang at a clip: Python imports this by itself when its folder is on
+PYTHONPATH.
+
+FAULT is `die` or `hang`; FAULT_MARKS a folder where each fault leaves a file; FAULT_LIMIT how many of them
+there are to be. The clip is the one that begins with frame FAULT_FRAME.
+"""
+
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import os
+import sys
+import time
+from pathlib import Path
+from types import ModuleType
+
+_FAULTY = "extractors.mediapipe_holistic"
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):  # type: ignore[no-untyped-def]
+        if name != _FAULTY:
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        assert spec is not None and isinstance(spec.loader, importlib.machinery.SourceFileLoader)
+        run = spec.loader.exec_module
+
+        def exec_module(module: ModuleType) -> None:
+            run(module)
+            _break(module)
+
+        spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+        return spec
+
+
+def _break(module: ModuleType) -> None:
+    extract = module.MediaPipeHolistic.extract
+
+    def faulty(self, frames):  # type: ignore[no-untyped-def]
+        yield from extract(self, _seen(frames))
+
+    module.MediaPipeHolistic.extract = faulty
+
+
+def _seen(frames):  # type: ignore[no-untyped-def]
+    for place, frame in enumerate(frames):
+        if place == 0 and frame.number == int(os.environ["FAULT_FRAME"]):
+            marks = Path(os.environ["FAULT_MARKS"])
+            count = len(list(marks.iterdir()))
+            if count < int(os.environ["FAULT_LIMIT"]):
+                (marks / str(count)).touch()
+                _fail()
+        yield frame
+
+
+def _fail() -> None:
+    if os.environ["FAULT"] == "die":
+        os._exit(1)
+    while True:
+        time.sleep(1)
+
+
+if "FAULT" in os.environ:
+    sys.meta_path.insert(0, _Finder())
