@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 
 import cv2
@@ -22,16 +23,25 @@ from pipelines.frames import read_frames
 from pipelines.reasons import Reason
 from pipelines.sample_meta import ClipJob, sample_meta, stored_size
 from renderers.wholebody import BODY, FACE, LEFT_HAND, RIGHT_HAND
-from shards.schema import LEFT, POSES, RIGHT, ClipRow, Member, PlanRow, Quality, Status
-from shards.writer import pack_poses, unpack_poses
+from shards.poses_file import pack_poses, unpack_poses
+from shards.schema import (
+    LEFT,
+    META_MEMBER,
+    POSES,
+    POSES_MEMBER,
+    RIGHT,
+    ClipRow,
+    Member,
+    PlanRow,
+    Quality,
+    Status,
+    frame_name,
+)
 
 FOUND_CONFIDENCE = 0.3
 """A keypoint counts as found from here on: the threshold that DWPose draws with."""
 
 HANDS = {LEFT: LEFT_HAND, RIGHT: RIGHT_HAND}
-
-POSES_MEMBER = "poses.npz"
-META_MEMBER = "meta.json"
 
 
 @dataclass(frozen=True)
@@ -62,16 +72,11 @@ def extract_clip(
         return clip_row(job, keys.sample, Status.FILTERED, Reason.NO_PERSON, error, quality), []
     meta = sample_meta(job, keys, extractor.lineage)
     members = [
-        *(Member(image_name(place), image) for place, image in enumerate(images)),
+        *(Member(frame_name(place), image) for place, image in enumerate(images)),
         Member(POSES_MEMBER, pack_poses(poses)),
         Member(META_MEMBER, json.dumps(meta, indent=1, sort_keys=True, ensure_ascii=False).encode()),
     ]
     return clip_row(job, keys.sample, Status.OK, "", "", quality), members
-
-
-def image_name(number: int) -> str:
-    """The member that holds the stored frame of that place in the clip."""
-    return f"rgb.{number:03d}.jpg"
 
 
 def clip_row(
@@ -121,7 +126,7 @@ def _images_and_poses(
     poses = _empty_poses(job.clip)
     needs_images = needs_keypoints = needs_motion = True
     if old is not None and old.keys.frames == keys.frames:
-        images = [old.members[image_name(place)] for place in range(len(job.clip.frames))]
+        images = [old.members[frame_name(place)] for place in range(len(job.clip.frames))]
         needs_images = False
     if old is not None and old.keys.keypoints == keys.keypoints:
         poses = unpack_poses(old.members[POSES_MEMBER])
@@ -130,11 +135,14 @@ def _images_and_poses(
     if needs_images or needs_keypoints or needs_motion:
         frames = _watched(read_frames(job.source, job.clip.frames, job.clip.times), on_frame)
         posed = _with_poses(frames, extractor, poses, to_stored) if needs_keypoints else frames
-        for place, frame in enumerate(posed):
-            if needs_images:
-                images.append(encode_jpeg(frame.image, size, job.settings.jpeg_quality))
-            if needs_motion:
-                _measure_sharpness(frame.image, poses, place, to_stored)
+        coding: list[Future[bytes]] = []
+        with ThreadPoolExecutor(1, "encode") as encoder:
+            for place, frame in enumerate(posed):
+                if needs_images:
+                    coding.append(encoder.submit(encode_jpeg, frame.image, size, job.settings.jpeg_quality))
+                if needs_motion:
+                    _measure_sharpness(frame.image, poses, place, to_stored)
+        images += [image.result() for image in coding]
         if needs_motion:
             _measure_movement(poses, min(size))
     return images, poses

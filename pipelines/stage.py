@@ -10,11 +10,11 @@ from pathlib import Path
 
 from extractors.interface import Extractor
 from pipelines.content_keys import ContentKeys, content_keys
-from pipelines.extract_clip import META_MEMBER, OldSample, clip_row, extract_clip
+from pipelines.extract_clip import OldSample, clip_row, extract_clip
 from pipelines.sample_meta import ClipJob
 from pipelines.video import VideoError
 from shards.errors import UserError
-from shards.schema import ClipRow, SampleError, Status
+from shards.schema import META_MEMBER, ClipRow, SampleError, Status
 from shards.writer import read_sample_members, stage_clip
 
 

@@ -87,7 +87,7 @@ def _write_header(figure: Figure, sample: Sample, height: float) -> None:
     row = sample.row
     facts = (
         f"{row.num_frames} frames, {row.duration_s:.2f} s, {row.fps:.4g} frames/s, {row.width}x{row.height}; "
-        f"hands found in {row.left_hand_found:.0%} (left) and {row.right_hand_found:.0%} (right) of the frames"
+        f"hands found in {row.left_hand_found:.0%} (left), {row.right_hand_found:.0%} (right) of the frames"
     )
     left = _GAP / _SHEET_WIDTH
     figure.text(left, 1 - 0.28 / height, sample.key, fontsize=13, weight="bold", family="monospace")

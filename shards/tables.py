@@ -116,7 +116,7 @@ def open_parquet(path: Path, row_type: type) -> Iterator[pq.ParquetFile]:
         raise DatasetError(
             f"{path} is not there: name the folder of a dataset, or let dancemill extract finish it"
         ) from error
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         first = next(iter(str(error).splitlines()), type(error).__name__)
         raise DatasetError(
             f"{path} cannot be read ({first}): run dancemill extract again, or restore it"

@@ -20,8 +20,6 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from shards.check_sample import check_sample
-from shards.poses_file import pack_poses as pack_poses
-from shards.poses_file import unpack_poses as unpack_poses
 from shards.schema import ClipRow, Member, MemberSpan, SampleError, Status
 from shards.tables import DatasetError, read_table, rows_of, sync_folder, write_durably, write_rows
 

@@ -9,10 +9,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from shards.commands.output import print_json, print_line
-from shards.commands.selection import sample_or_first
+from shards.commands.selection import reading, sample_or_first
 from shards.errors import UserError
-from shards.schema import SampleError
-from shards.tables import DatasetError
 from shards.writer import read_sample_members
 
 _PLAIN_NAME = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+")
@@ -49,10 +47,8 @@ def extract(
             raise ExtractError(
                 f"{sample.key} has a member named {name!r}, which is no plain file name: nothing is written"
             )
-    try:
+    with reading(dataset):
         members = read_sample_members(dataset, sample.row)
-    except SampleError as error:
-        raise DatasetError(f"{error}: dancemill shards lint {dataset} says what to do") from error
     try:
         out.mkdir(parents=True, exist_ok=True)
         for member in members:

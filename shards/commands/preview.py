@@ -8,10 +8,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from shards.commands.output import print_json, print_line
-from shards.commands.selection import sample_or_first
+from shards.commands.selection import reading, sample_or_first
 from shards.errors import UserError
-from shards.schema import SampleError
-from shards.tables import DatasetError
 
 
 class PreviewError(UserError):
@@ -54,11 +52,10 @@ def preview(
     from shards.contact_sheet import contact_sheet, write_video
 
     try:
-        contact_sheet(sample, rows).savefig(out)
-        if video is not None:
-            write_video(sample, video)
-    except SampleError as error:
-        raise DatasetError(f"{error}: dancemill shards lint {dataset} says what to do") from error
+        with reading(dataset):
+            contact_sheet(sample, rows).savefig(out)
+            if video is not None:
+                write_video(sample, video)
     except OSError as error:
         raise PreviewError(f"cannot write {error.filename or out}: {error.strerror}") from error
     written = [str(path) for path in (out, video) if path is not None]

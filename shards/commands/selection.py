@@ -1,10 +1,13 @@
-"""Which sample a command is about."""
+"""Which sample a command is about, and what is said where its bytes are damaged."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from shards.reader import Dataset, Sample
+from shards.schema import SampleError
 from shards.tables import DatasetError
 
 
@@ -18,3 +21,12 @@ def sample_or_first(dataset: Path, key: str | None) -> Sample:
             f"{dataset} has no samples: dancemill shards info {dataset} says what became of its inputs"
         )
     return samples[0]
+
+
+@contextmanager
+def reading(dataset: Path) -> Iterator[None]:
+    """A sample that cannot be read in here is a DatasetError that says what to do."""
+    try:
+        yield
+    except SampleError as error:
+        raise DatasetError(f"{error} (dancemill shards lint {dataset} checks all of it)") from error

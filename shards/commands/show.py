@@ -10,7 +10,7 @@ import numpy as np
 from cyclopts import Parameter
 
 from shards.commands.output import print_json, print_line, print_table
-from shards.commands.selection import sample_or_first
+from shards.commands.selection import reading, sample_or_first
 from shards.reader import Sample
 from shards.schema import POSES
 
@@ -35,9 +35,11 @@ def show(
     sample = sample_or_first(dataset, key)
     row = asdict(sample.row)
     members = row.pop("members")
-    arrays = [_array_facts(name, sample.poses[name]) for name in POSES]
+    with reading(dataset):
+        arrays = [_array_facts(name, sample.poses[name]) for name in POSES]
+        meta = sample.meta
     if json:
-        print_json({"row": row, "arrays": arrays, "members": members, "meta": sample.meta})
+        print_json({"row": row, "arrays": arrays, "members": members, "meta": meta})
         return 0
     print_table(("column", "value"), list(row.items()))
     print_line()
@@ -46,7 +48,7 @@ def show(
     print_line()
     print_table(("member", "files", "bytes"), _streams(sample))
     print_line()
-    print_json(sample.meta)
+    print_json(meta)
     return 0
 
 

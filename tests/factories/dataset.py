@@ -13,6 +13,7 @@ import numpy as np
 
 from renderers.wholebody import KEYPOINT_COUNT, LEFT_HAND, RIGHT_HAND
 from shards.index import build_index
+from shards.poses_file import pack_poses
 from shards.schema import (
     META_MEMBER,
     POSES,
@@ -27,7 +28,7 @@ from shards.schema import (
     frame_name,
 )
 from shards.tables import write_rows
-from shards.writer import pack_poses, stage_clip, write_shard
+from shards.writer import stage_clip, write_shard
 
 FPS = 25
 LINEAGE = {

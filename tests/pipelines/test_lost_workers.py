@@ -1,4 +1,6 @@
-"""A worker that dies or hangs costs its clip at most: the run finishes, and Prefect's record shows the retries."""
+"""A worker that dies or hangs costs its clip at most: the run ends, and Prefect's record shows the
+retries.
+"""
 
 import sqlite3
 from pathlib import Path
@@ -58,9 +60,7 @@ def test_a_worker_lost_once_changes_no_byte_and_is_a_retry_in_prefects_record(
     assert retries(tmp_path / "hurt-home") == 1
 
 
-def test_a_clip_that_always_loses_its_worker_is_failed_and_can_be_retried(
-    video: Path, tmp_path: Path
-) -> None:
+def test_a_clip_that_always_loses_its_worker_fails_and_can_be_retried(video: Path, tmp_path: Path) -> None:
     out, home = tmp_path / "dataset", tmp_path / "home"
     finished = run(video, out, home, "die", 3)
     assert finished.code == 0

@@ -115,7 +115,9 @@ def parquet(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @settings(max_examples=150, deadline=None)
 @given(place=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255))
 def test_a_flipped_byte_gives_an_error_or_the_same_rows(parquet: Path, place: float, flip: int) -> None:
-    """Pages have checksums; in the footer a byte may also mean nothing, as in the name of the writing library."""
+    """Pages have checksums; in the footer a byte may also mean nothing, as in the name of the writing
+    library.
+    """
     rows = read_rows(parquet, ClipRow)
     data = bytearray(parquet.read_bytes())
     data[int(place * len(data))] ^= flip

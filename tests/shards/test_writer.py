@@ -1,4 +1,6 @@
-"""Contract 2: a shard is committed by its Parquet, whole or not at all, and its bytes are a function of its samples."""
+"""Contract 2: a shard is committed by its Parquet, whole or not at all, and its bytes are a function of
+its samples.
+"""
 
 from __future__ import annotations
 

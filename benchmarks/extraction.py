@@ -1,0 +1,79 @@
+"""How much of MediaPipe's own speed is left when clips are extracted: decoding, JPEG, hand motion and packing
+included.
+
+The peer is `mediapipe.solutions.holistic` 0.10.14 on the same frames, decoded before the clock starts. Both
+sides give the same body, which is asserted (the solution sets two thresholds of the graph again, so not to
+the last bit). One process each, in turns; medians.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import mediapipe as mp
+import numpy as np
+
+from extractors.interface import Frame
+from extractors.mediapipe_holistic import MediaPipeHolistic
+from extractors.mediapipe_wholebody import BODY_FROM_POSE
+from pipelines.extract_clip import extract_clip
+from pipelines.frames import VideoSource, read_frames
+from pipelines.plan import clips_of_video
+from pipelines.sample_meta import ClipJob
+from pipelines.scan import scan_video
+from pipelines.settings import PlanSettings, SampleSettings
+from renderers.mannequin.video import VideoSpec, render_video
+from shards.poses_file import unpack_poses
+
+ROUNDS = 3
+
+
+def bare(frames: list[Frame]) -> np.ndarray:
+    """Pixels of the body's 33 landmarks in every frame, by MediaPipe's own solution."""
+    found = []
+    with mp.solutions.holistic.Holistic(model_complexity=1, refine_face_landmarks=True) as holistic:
+        for frame in frames:
+            height, width = frame.image.shape[:2]
+            landmarks = holistic.process(frame.image).pose_landmarks.landmark
+            found.append([(point.x * width, point.y * height) for point in landmarks])
+    return np.array(found)
+
+
+def main() -> None:
+    """Print the ratio, after asserting that both sides found the same body."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "person.mp4"
+        render_video(path, VideoSpec(fps=30, seconds=3))
+        scan = scan_video(path, "0" * 16)
+        clip = clips_of_video(scan, PlanSettings())[0]
+        source = VideoSource(path, scan.video_id, scan.width, scan.height, 0, scan.codec, scan.exact_times)
+        job = ClipJob(clip, source, SampleSettings())
+        frames = list(read_frames(source, clip.frames, clip.times))
+        extractor = MediaPipeHolistic()
+        theirs, ours = [], []
+        for _ in range(ROUNDS):
+            begun = time.perf_counter()
+            expected = bare(frames)
+            theirs.append(time.perf_counter() - begun)
+            begun = time.perf_counter()
+            _, members = extract_clip(job, extractor)
+            ours.append(time.perf_counter() - begun)
+    poses = unpack_poses({member.name: member.data for member in members}["poses.npz"])
+    points, landmarks = list(BODY_FROM_POSE), list(BODY_FROM_POSE.values())
+    difference = np.abs(poses["keypoints"][:, points] - expected[:, landmarks]).max(-1)
+    median, worst = np.median(difference), difference.max()
+    assert median < 0.5 and worst < 0.01 * scan.height, (
+        f"the sides differ by {median}, at worst {worst} pixels"
+    )
+    bare_ms, our_ms = (1000 * statistics.median(times) / len(frames) for times in (theirs, ours))
+    print(
+        f"MediaPipe alone {bare_ms:.1f} ms a frame, extraction {our_ms:.1f} ms, at {scan.width}x{scan.height}"
+    )
+    print(f"ratio extraction_throughput {bare_ms / our_ms:.3f}")
+
+
+if __name__ == "__main__":
+    main()

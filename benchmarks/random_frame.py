@@ -1,0 +1,97 @@
+"""One random frame of a shard by its byte offset, against opening the shard's tar with tarfile; page cache
+warm.
+
+The shard is as large as one of a real run: 32 clips of 96 frames of 100 to 200 kB.
+"""
+
+from __future__ import annotations
+
+import random
+import statistics
+import tarfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from shards.index import build_index
+from shards.reader import Dataset
+from shards.schema import Member
+from shards.writer import stage_clip, tar_path, write_shard
+from tests.factories.dataset import MadeClip, made_members, made_row
+
+CLIPS, FRAMES = 32, 96
+FRAME_BYTES = (100_000, 200_000)
+READS = 100
+
+
+def make_shard(dataset: Path) -> None:
+    """Small images, each with so many bytes after its end, which decoders skip, that it has a real one's
+    size.
+    """
+    staging = dataset / "staging"
+    staging.mkdir()
+    chance = random.Random(0)
+    keys = []
+    for number in range(CLIPS):
+        clip = MadeClip(number, frames=FRAMES)
+        members = [
+            Member(member.name, member.data + chance.randbytes(chance.randint(*FRAME_BYTES)))
+            if member.name.endswith(".jpg")
+            else member
+            for member in made_members(clip)
+        ]
+        stage_clip(staging, made_row(clip), members)
+        keys.append(clip.key)
+    write_shard(dataset, 0, staging, keys)
+    build_index(dataset)
+
+
+def by_offset(dataset: Dataset, key: str, number: int) -> bytes:
+    """What a trainer does: the dataset is open."""
+    return dataset.sample(key).frame_bytes(number)
+
+
+def by_opening(dataset: Dataset, key: str, number: int) -> bytes:
+    """What is left without an index: open the tar, look for the member, read it."""
+    with tarfile.open(tar_path(dataset.path, 0)) as tar:
+        file = tar.extractfile(f"{key}.rgb.{number:03d}.jpg")
+        assert file is not None
+        return file.read()
+
+
+def timed(read: Callable[[], bytes]) -> tuple[float, bytes]:
+    """Seconds, and the bytes."""
+    begun = time.perf_counter()
+    data = read()
+    return time.perf_counter() - begun, data
+
+
+def main() -> None:
+    """Print the time of each side and their ratio."""
+    with TemporaryDirectory(prefix="dancemill-benchmark-") as folder:
+        make_shard(Path(folder))
+        dataset = Dataset(folder)
+        keys = [sample.key for sample in dataset]
+        size = tar_path(dataset.path, 0).stat().st_size
+        tar_path(dataset.path, 0).read_bytes()
+        chance = random.Random(1)
+        offset_s, opening_s = [], []
+        for _ in range(READS):
+            key, number = chance.choice(keys), chance.randrange(FRAMES)
+            seconds, ours = timed(partial(by_offset, dataset, key, number))
+            offset_s.append(seconds)
+            seconds, theirs = timed(partial(by_opening, dataset, key, number))
+            opening_s.append(seconds)
+            assert ours == theirs, "the sides read different bytes"
+    offset, opening = statistics.median(offset_s), statistics.median(opening_s)
+    print(
+        f"shard of {size / 1e6:.0f} MB, {CLIPS * FRAMES} frames: by offset {1e6 * offset:.1f} us a frame, "
+        f"opening the tar {1e6 * opening:.0f} us"
+    )
+    print(f"ratio random_frame {opening / offset:.1f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,247 @@
+"""One clip from frames to members: aligned, measured, and made anew only where what it depends on has
+changed.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from extractors import hand_motion
+from extractors.interface import Extractor, Frame, FramePose, Licences, Lineage
+from pipelines.content_keys import ContentKeys, content_keys
+from pipelines.extract_clip import OldSample, extract_clip
+from pipelines.frames import VideoSource
+from pipelines.plan import clips_of_video
+from pipelines.reasons import Reason
+from pipelines.sample_meta import ClipJob, stored_size
+from pipelines.scan import scan_video
+from pipelines.settings import PlanSettings, SampleSettings
+from renderers.wholebody import LEFT_HAND
+from shards.check_sample import check_sample
+from shards.poses_file import unpack_poses
+from shards.schema import LEFT, RIGHT, Member, Status
+from tests.factories.person_video import PersonVideo
+from tests.factories.videos import read_number, write_numbered_video
+
+LINEAGE = Lineage("drawn", 1, "none", {}, Licences("Apache-2.0", "none", "none"))
+
+
+class LeftHandOnly(Extractor):
+    """Finds a body and a left hand that moves 2 pixels to the right with each frame, except in frame 5."""
+
+    lineage = LINEAGE
+
+    def extract(self, frames: Iterable[Frame]) -> Iterator[FramePose]:
+        for frame in frames:
+            keypoints = np.full((133, 2), 50, np.float32)
+            keypoints[LEFT_HAND] = np.linspace(20, 60, 21)[:, None] + [2 * frame.number, 0]
+            yield FramePose(
+                keypoints=keypoints,
+                confidence=np.full(133, 0.9, np.float32),
+                body_valid=True,
+                hand_valid=(frame.number != 5, False),
+            )
+
+
+class Nobody(Extractor):
+    """Finds nobody."""
+
+    lineage = LINEAGE
+
+    def extract(self, frames: Iterable[Frame]) -> Iterator[FramePose]:
+        return (FramePose() for _ in frames)
+
+
+class NotToBeAsked(Extractor):
+    """Fails the test that asks it."""
+
+    lineage = LINEAGE
+
+    def extract(self, frames: Iterable[Frame]) -> Iterator[FramePose]:
+        raise AssertionError("the keypoints were to be kept")
+
+
+class Forgetful(Extractor):
+    """Gives one pose too few."""
+
+    lineage = LINEAGE
+
+    def extract(self, frames: Iterable[Frame]) -> Iterator[FramePose]:
+        return (FramePose() for _ in list(frames)[1:])
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> ClipJob:
+    return job_of(
+        write_numbered_video(tmp_path / "video.mp4", count=24, fps=24), SampleSettings(short_side=96)
+    )
+
+
+def job_of(path: Path, settings: SampleSettings) -> ClipJob:
+    scan = scan_video(path, "a" * 16)
+    clip = replace(clips_of_video(scan, PlanSettings(min_clip_seconds=0.5))[0], shard=0)
+    source = VideoSource(
+        path, scan.video_id, scan.width, scan.height, scan.rotation, scan.codec, scan.exact_times
+    )
+    return ClipJob(clip, source, settings)
+
+
+def data_of(members: list[Member]) -> dict[str, bytes]:
+    return {member.name: member.data for member in members}
+
+
+def old_sample(job: ClipJob, members: list[Member]) -> OldSample:
+    return OldSample(
+        ContentKeys(**json.loads(data_of(members)["meta.json"])["content_keys"]), data_of(members)
+    )
+
+
+def test_a_sample_holds_what_the_schema_says_and_its_frames_in_order(job: ClipJob) -> None:
+    row, members = extract_clip(job, LeftHandOnly())
+    check_sample(row, members)
+    assert (row.status, row.width, row.height, row.num_frames) == (Status.OK, 120, 96, 24)
+    data = data_of(members)
+    for place in range(24):
+        image = cv2.imdecode(np.frombuffer(data[f"rgb.{place:03d}.jpg"], np.uint8), cv2.IMREAD_COLOR)
+        assert image.shape == (96, 120, 3)
+        assert read_number(image) == place
+    meta = json.loads(data["meta.json"])
+    assert meta["person_selection"].startswith("most prominent")
+    assert meta["conditions"]["skeleton"]["lineage"]["licences"]["code"] == "Apache-2.0"
+    assert meta["body_model"] == "none" and set(meta["streams"]) == {"target", "driving", "reference"}
+
+
+def test_keypoints_are_in_pixels_of_the_stored_frame(job: ClipJob) -> None:
+    poses = unpack_poses(data_of(extract_clip(job, LeftHandOnly())[1])["poses.npz"])
+    np.testing.assert_allclose(poses["keypoints"][0, 0], [50 * 120 / 160, 50 * 96 / 128], rtol=1e-6)
+
+
+def test_no_hand_is_nan_and_invalid_and_never_zero(job: ClipJob) -> None:
+    poses = unpack_poses(data_of(extract_clip(job, LeftHandOnly())[1])["poses.npz"])
+    for name in ("sharpness", "sharpness_raw", "movement", "movement_raw", "hand_box"):
+        assert np.isnan(poses[name][:, RIGHT]).all(), name
+        assert np.isnan(poses[name][5, LEFT]).all(), name
+    assert np.isfinite(poses["sharpness"][[0, 4, 6], LEFT]).all()
+    assert list(np.flatnonzero(~poses["movement_valid"][:, LEFT])) == [0, 5, 6]
+    assert not poses["movement_valid"][:, RIGHT].any()
+
+
+def test_movement_depends_neither_on_the_stored_size_nor_on_the_frame_rate(tmp_path: Path) -> None:
+    found = []
+    for fps, short_side in ((24, 128), (24, 64), (12, 128)):
+        path = write_numbered_video(tmp_path / f"{fps}-{short_side}.mp4", count=24, fps=fps)
+        poses = unpack_poses(
+            data_of(extract_clip(job_of(path, SampleSettings(short_side=short_side)), LeftHandOnly())[1])[
+                "poses.npz"
+            ]
+        )
+        found.append(poses["movement"][3, LEFT] / fps)
+    np.testing.assert_allclose(found, [[2 / 128, 0]] * 3, rtol=1e-5, atol=1e-7)
+
+
+def test_a_clip_without_a_person_is_filtered(job: ClipJob) -> None:
+    row, members = extract_clip(job, Nobody())
+    assert (row.status, row.reason, members) == (Status.FILTERED, Reason.NO_PERSON, [])
+    assert row.body_found == 0
+    allowed = replace(job, settings=replace(job.settings, min_found=0.0))
+    assert extract_clip(allowed, Nobody())[0].status is Status.OK
+
+
+def test_a_pose_too_few_is_an_error(job: ClipJob) -> None:
+    with pytest.raises(RuntimeError, match="gave no pose for 1 frames"):
+        extract_clip(job, Forgetful())
+
+
+def test_the_same_clip_gives_the_same_bytes(job: ClipJob) -> None:
+    assert extract_clip(job, LeftHandOnly()) == extract_clip(job, LeftHandOnly())
+
+
+def test_another_jpeg_quality_codes_the_frames_again_and_keeps_the_keypoints(job: ClipJob) -> None:
+    _, members = extract_clip(job, LeftHandOnly())
+    changed = replace(job, settings=replace(job.settings, jpeg_quality=40))
+    row, again = extract_clip(changed, NotToBeAsked(), old_sample(job, members))
+    assert (row, again) == extract_clip(changed, LeftHandOnly())
+    assert data_of(again)["poses.npz"] == data_of(members)["poses.npz"]
+    assert len(data_of(again)["rgb.000.jpg"]) < len(data_of(members)["rgb.000.jpg"])
+
+
+def test_another_measure_of_the_hands_keeps_frames_and_keypoints(
+    job: ClipJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, members = extract_clip(job, LeftHandOnly())
+    monkeypatch.setattr(hand_motion, "VERSION", 99)
+    assert extract_clip(job, NotToBeAsked(), old_sample(job, members)) == extract_clip(job, LeftHandOnly())
+
+
+def test_another_checkpoint_keeps_the_frames(job: ClipJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, members = extract_clip(job, LeftHandOnly())
+    marked = {**data_of(members), "rgb.000.jpg": b"kept"}
+    old = OldSample(old_sample(job, members).keys, marked)
+    other = LeftHandOnly()
+    other.lineage = replace(LINEAGE, weights={"model": "ff"})
+    _, again = extract_clip(job, other, old)
+    assert data_of(again)["rgb.000.jpg"] == b"kept"
+
+
+def test_content_keys_follow_from_bytes_code_weights_and_parameters_alone(job: ClipJob) -> None:
+    def differing(job: ClipJob, lineage: Lineage = LINEAGE) -> set[str]:
+        keys = content_keys(job.clip, job.settings, lineage)
+        return {
+            name
+            for name in ("frames", "keypoints", "hand_motion", "sample")
+            if getattr(keys, name) != getattr(first, name)
+        }
+
+    first = content_keys(job.clip, job.settings, LINEAGE)
+    everything = {"frames", "keypoints", "hand_motion", "sample"}
+    assert differing(replace(job, source=replace(job.source, path=Path("/elsewhere/other.mp4")))) == set()
+    assert differing(replace(job, clip=replace(job.clip, shard=7))) == set()
+    assert differing(replace(job, settings=replace(job.settings, jpeg_quality=50))) == {"frames", "sample"}
+    assert differing(replace(job, settings=replace(job.settings, min_found=0.9))) == {"sample"}
+    assert differing(replace(job, settings=replace(job.settings, short_side=64))) == everything
+    assert differing(replace(job, clip=replace(job.clip, video_id="b" * 16))) == everything
+    assert differing(job, replace(LINEAGE, version=2)) == {"keypoints", "hand_motion", "sample"}
+    assert differing(job, replace(LINEAGE, weights={"model": "ff"})) == {"keypoints", "hand_motion", "sample"}
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "short_side", "stored"),
+    [
+        (1080, 1920, 768, (768, 1366)),
+        (540, 960, 768, (540, 960)),
+        (541, 961, 768, (540, 960)),
+        (3840, 2160, 512, (910, 512)),
+    ],
+)
+def test_stored_frames_are_even_and_never_larger_than_the_videos(
+    width: int, height: int, short_side: int, stored: tuple[int, int]
+) -> None:
+    assert stored_size(width, height, short_side) == stored
+
+
+def test_the_embedded_preset_finds_the_made_person_where_she_is(person_video: PersonVideo) -> None:
+    from extractors.mediapipe_holistic import MediaPipeHolistic
+
+    row, members = extract_clip(
+        job_of(person_video.path, SampleSettings(short_side=360)), MediaPipeHolistic()
+    )
+    check_sample(row, members)
+    assert row.body_found >= 0.99 and row.face_found >= 0.99
+    assert row.left_hand_found >= 0.95 and row.right_hand_found >= 0.95
+    poses = unpack_poses(data_of(members)["poses.npz"])
+    truth = person_video.labels.keypoints_2d[poses["frame"]] * (row.width / person_video.spec.width)
+    seen = person_video.labels.visible[poses["frame"]]
+    height = np.ptp(truth[..., 1], axis=1)[:, None]
+    error = np.linalg.norm(poses["keypoints"] - truth, axis=-1)
+    body = (error / height)[:, :17][seen[:, :17]]
+    assert body.mean() < 0.02
+    for points in (slice(91, 112), slice(112, 133)):
+        palm = np.linalg.norm(truth[:, points.start + 9] - truth[:, points.start], axis=-1)
+        assert (error[:, points].mean(1) / palm).mean() < 0.15
+    for name in ("sharpness", "movement"):
+        assert np.isfinite(poses[name][1:][poses["movement_valid"][1:]]).all()

@@ -1,0 +1,212 @@
+"""Any sample by number or key, any frame by its byte offset; what a manifest says is never trusted."""
+
+from __future__ import annotations
+
+import multiprocessing
+import pickle
+import tarfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from renderers.skeleton import REALISDANCE, draw_skeleton
+from shards import reader
+from shards.reader import ConditionError, Dataset
+from shards.schema import POSES, ClipRow, MemberSpan, SampleError, Status
+from shards.tables import DatasetError, read_rows, write_rows
+from shards.writer import tar_path
+from tests.factories.dataset import MadeClip, made_meta, made_poses, make_dataset
+
+CLIPS = (
+    MadeClip(3),
+    MadeClip(1, frames=7, size=(64, 48)),
+    MadeClip(2, status=Status.FAILED),
+    MadeClip(0, frames=4, conditions=("smpl_cs",)),
+    MadeClip(6, frames=1),
+)
+OK = {clip.key: clip for clip in CLIPS if clip.status is Status.OK}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("dataset") / "made"
+    make_dataset(path, CLIPS)
+    return path
+
+
+@pytest.fixture(scope="module")
+def dataset(made: Path) -> Dataset:
+    return Dataset(made)
+
+
+def with_index(made: Path, **changes: object) -> Dataset:
+    """The dataset with the first row of its index changed."""
+    rows = read_rows(made / "index.parquet", ClipRow)
+    write_rows(made / "index.parquet", ClipRow, [replace(rows[0], **changes), *rows[1:]])  # type: ignore[arg-type]
+    return Dataset(made)
+
+
+def test_samples_come_in_the_order_of_their_keys(dataset: Dataset) -> None:
+    assert [sample.key for sample in dataset] == sorted(OK)
+    assert len(dataset) == len(OK)
+    assert dataset[-1].key == max(OK)
+    assert dataset.column("num_frames").tolist() == [OK[key].frames for key in sorted(OK)]
+    with pytest.raises(IndexError, match="4 samples"):
+        dataset[4]
+
+
+@settings(max_examples=60, deadline=None)
+@given(choice=st.data())
+def test_any_member_is_what_the_tar_holds(dataset: Dataset, choice: st.DataObject) -> None:
+    sample = dataset.sample(choice.draw(st.sampled_from(sorted(OK))))
+    name = choice.draw(st.sampled_from(sample.member_names))
+    with tarfile.open(tar_path(dataset.path, sample.row.shard)) as tar:
+        file = tar.extractfile(f"{sample.key}.{name}")
+        assert file is not None
+        data = file.read()
+    assert sample.member(name) == data
+    if name.startswith("rgb."):
+        number = int(name.split(".")[1])
+        assert sample.frame_bytes(number) == data
+        wanted = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+        np.testing.assert_array_equal(sample.frame(number), wanted)
+
+
+def test_a_sample_has_its_row_poses_and_meta(dataset: Dataset) -> None:
+    for key, clip in OK.items():
+        sample = dataset.sample(key)
+        assert (sample.row.key, sample.num_frames) == (key, clip.frames)
+        assert sample.meta == made_meta(clip)
+        for name, array in made_poses(clip).items():
+            np.testing.assert_array_equal(sample.poses[name], array)
+        assert sample.poses.keys() == POSES.keys()
+        assert sample.frames().shape == (clip.frames, clip.size[1], clip.size[0], 3)
+
+
+def test_the_index_and_the_shards_have_the_same_rows(dataset: Dataset) -> None:
+    assert [sample.row for sample in dataset] == read_rows(dataset.path / "index.parquet", ClipRow)
+
+
+@pytest.mark.parametrize("number", [-1, 7, 1000])
+def test_a_frame_that_there_is_not_is_an_index_error(dataset: Dataset, number: int) -> None:
+    sample = dataset.sample(CLIPS[1].key)
+    for read in (sample.frame, sample.frame_bytes, lambda number: sample.condition("skeleton", [number])):
+        with pytest.raises(IndexError, match="7 frames"):
+            read(number)
+
+
+def test_the_skeleton_is_drawn_at_the_stored_size_or_another(dataset: Dataset) -> None:
+    sample = dataset.sample(CLIPS[1].key)
+    assert sample.condition("skeleton").shape == (7, 48, 64, 3)
+    (drawn,) = sample.condition("skeleton", [2], size=(96, 128), style=REALISDANCE)
+    keypoints, confidence = sample.poses["keypoints"][[2]], sample.poses["confidence"][[2]]
+    np.testing.assert_array_equal(
+        drawn, draw_skeleton(keypoints, confidence, (96, 128), (48, 64), REALISDANCE)
+    )
+
+
+def test_a_stored_condition_is_read_and_a_missing_one_named(dataset: Dataset) -> None:
+    stored = dataset.sample(CLIPS[3].key)
+    assert stored.conditions == ["skeleton", "smpl_cs"]
+    assert stored.condition("smpl_cs", [3, 1]).shape == (2, 64, 48, 3)
+    with pytest.raises(ConditionError, match="cannot be drawn at another size"):
+        stored.condition("smpl_cs", size=(10, 10))
+    with pytest.raises(ConditionError, match="has no condition motion_blur: it has skeleton, smpl_cs"):
+        stored.condition("motion_blur")
+
+
+def read_first(dataset: Dataset, queue: multiprocessing.Queue[bytes]) -> None:
+    queue.put(dataset[0].frame_bytes(0))
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_other_processes_can_read_an_open_dataset(dataset: Dataset, method: str) -> None:
+    wanted = dataset[0].frame_bytes(0)
+    context: Any = multiprocessing.get_context(method)
+    queue = context.Queue()
+    process = context.Process(target=read_first, args=(dataset, queue))
+    process.start()
+    assert queue.get(timeout=60) == wanted
+    process.join()
+    assert pickle.loads(pickle.dumps(dataset))[0].frame_bytes(0) == wanted
+
+
+def test_more_shards_than_may_be_open_are_read(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "OPEN_TARS", 1)
+    dataset = Dataset(made)
+    for _ in range(2):
+        for sample in dataset:
+            assert sample.frame(0).any()
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """A dataset to damage."""
+    make_dataset(tmp_path / "made", CLIPS)
+    return tmp_path / "made"
+
+
+@pytest.mark.parametrize("path", ["none", "empty"])
+def test_a_folder_that_is_no_dataset_is_named(tmp_path: Path, path: str) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DatasetError, match=f"{path}/index.parquet is not there"):
+        Dataset(tmp_path / path)
+
+
+def test_a_key_that_there_is_not_is_named(dataset: Dataset) -> None:
+    with pytest.raises(DatasetError, match="has no sample lost"):
+        dataset.sample("lost")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"shard": -1},
+        {"status": Status.FAILED},
+        {"num_frames": 0},
+        {"width": 0},
+        {"height": 10**6},
+        {"members": (MemberSpan("rgb.000.jpg", -1, 10, 0),)},
+        {"members": (MemberSpan("rgb.000.jpg", 512, -10, 0),)},
+    ],
+)
+def test_an_index_that_cannot_be_right_is_refused(own: Path, changes: dict[str, object]) -> None:
+    with pytest.raises(DatasetError, match="holds what no index can"):
+        with_index(own, **changes)
+
+
+@pytest.mark.parametrize("offset", [1024, 513, 2**62])
+def test_bytes_that_are_not_the_members_are_refused(own: Path, offset: int) -> None:
+    first = Dataset(own)[0].row
+    spans = tuple(replace(span, offset=offset) for span in first.members)
+    with pytest.raises(SampleError, match="is not where the index says"):
+        with_index(own, members=spans)[0].frame_bytes(0)
+
+
+def test_a_size_beyond_the_end_of_the_tar_is_refused(own: Path) -> None:
+    spans = tuple(replace(span, size=2**40) for span in Dataset(own)[0].row.members)
+    with pytest.raises(SampleError, match="is not where the index says"):
+        with_index(own, members=spans)[0].frame_bytes(0)
+
+
+def test_a_key_that_is_a_path_opens_no_file(own: Path) -> None:
+    sample = with_index(own, key="../../../../etc/passwd")[0]
+    assert sample.key == "../../../../etc/passwd"
+    with pytest.raises(SampleError, match="is not where the index says"):
+        sample.member("meta.json")
+
+
+def test_a_shard_that_is_not_there_is_named(own: Path) -> None:
+    with pytest.raises(DatasetError, match=r"000999\.tar cannot be read"):
+        with_index(own, shard=999)[0].frame_bytes(0)
+
+
+def test_an_image_of_another_size_is_refused_before_it_is_decoded(own: Path) -> None:
+    with pytest.raises(SampleError, match="is not 50x64"):
+        with_index(own, width=50)[0].frame(0)
