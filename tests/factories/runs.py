@@ -68,7 +68,7 @@ def kill(process: subprocess.Popen[str]) -> None:
     process.communicate()
 
 
-def end_group(process: subprocess.Popen[str]) -> None:
+def end_group(process: subprocess.Popen[str] | subprocess.Popen[bytes]) -> None:
     """End what a run has left behind in its process group."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
