@@ -22,7 +22,8 @@ from tests.factories.dataset import MadeClip, made_members, made_row
 
 CLIPS, FRAMES = 32, 96
 FRAME_BYTES = (100_000, 200_000)
-ROUNDS, READS = 5, 20
+ROUNDS, READS, READS_OPENING = 5, 500, 10
+"""Opening takes so long that fewer do."""
 
 Frames = Sequence[tuple[str, int]]
 
@@ -83,8 +84,8 @@ def main() -> None:
         for _ in range(ROUNDS):
             frames = [(chance.choice(keys), chance.randrange(FRAMES)) for _ in range(READS)]
             offset_s.append(timed(by_offset, dataset, frames))
-            opening_s.append(timed(by_opening, dataset, frames))
-            for key, number in frames:
+            opening_s.append(timed(by_opening, dataset, frames[:READS_OPENING]))
+            for key, number in frames[:READS_OPENING]:
                 assert by_offset(dataset, key, number) == by_opening(dataset, key, number)
     offset, opening = statistics.median(offset_s), statistics.median(opening_s)
     print(

@@ -220,10 +220,11 @@ class _Tars:
         self._dataset = dataset
         self._opened = lru_cache(OPEN_TARS)(self._open)
 
-    def _open(self, shard: int) -> BinaryIO:
+    def _open(self, shard: int) -> tuple[BinaryIO, int]:
+        """The file, and its size in bytes."""
         path = tar_path(self._dataset, shard)
         try:
-            return path.open("rb", buffering=0)
+            return path.open("rb", buffering=0), path.stat().st_size
         except OSError as error:
             raise DatasetError(
                 f"{path} cannot be read ({error.strerror}): run dancemill extract again"
@@ -235,11 +236,10 @@ class _Tars:
         Raises SampleError where they are not there. A memory map would be as fast, but ends the process when
         the file is cut short under it.
         """
-        file = self._opened(shard)
+        file, file_size = self._opened(shard)
         wanted = name.encode() + b"\0"
         header = os.pread(file.fileno(), len(wanted), offset - tarfile.BLOCKSIZE)
-        remaining = os.fstat(file.fileno()).st_size - offset
-        data = os.pread(file.fileno(), size, offset) if size <= remaining else b""
+        data = os.pread(file.fileno(), size, offset) if offset + size <= file_size else b""
         if header != wanted or len(data) != size:
             raise SampleError(
                 f"{name} is not where the index says in shard {shard:06d}: one of them is damaged, or of "

@@ -1,0 +1,34 @@
+"""docs/format.md names every array and every column, as the schema has them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from shards.schema import POSES, ClipRow, VideoRow, arrow_schema
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "format.md").read_text(encoding="utf-8")
+
+
+def named_in(section: str) -> set[str]:
+    """What the first column of the section's tables names."""
+    text = PAGE.split(f"\n### {section}\n")[1].split("\n## ")[0].split("\n### ")[0]
+    cells = re.findall(r"^\| (`.*?) \|", text, re.MULTILINE)
+    return {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
+
+
+def test_every_array_is_described_as_it_is() -> None:
+    for name, spec in POSES.items():
+        shape = " x ".join(["F", *map(str, spec.shape)])
+        assert f"| `{name}` | {shape} | {spec.dtype} | {spec.meaning}" in PAGE
+    assert named_in("poses.npz") == POSES.keys()
+
+
+@pytest.mark.parametrize(
+    ("section", "row_type"),
+    [("shards/NNNNNN.parquet and index.parquet", ClipRow), ("videos.parquet", VideoRow)],
+)
+def test_every_column_is_described(section: str, row_type: type) -> None:
+    assert named_in(section) == set(arrow_schema(row_type).names)
