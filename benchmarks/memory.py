@@ -1,7 +1,7 @@
 """Whether memory grows with the length of a video: peak resident memory of the driver and of a worker.
 
-The peer is the same command on a video of 10 seconds; the other video lasts 10 minutes. Both datasets are checked to hold
-every frame.
+The peer is the same command on a video of 10 seconds; the other video lasts 10 minutes. Both datasets are
+checked to hold every frame.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ def write_video(path: Path, seconds: int) -> None:
 
 def peak_of_run(video: Path, out: Path) -> Peak:
     """Run the command, and look at its processes ten times a second."""
-    command = [sys.executable, "-m", "dancemill", "extract", str(video), "--out", str(out), "--min-found", "0"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    arguments = ["extract", str(video), "--out", str(out), "--min-found", "0"]
+    process = subprocess.Popen([sys.executable, "-m", "dancemill", *arguments], stdout=subprocess.DEVNULL)
     driver, worker = 0.0, 0.0
     while process.poll() is None:
         driver = max(driver, resident(process.pid))
@@ -69,7 +69,7 @@ def resident(pid: int) -> float:
 def is_worker(pid: int) -> bool:
     """Whether the process is a Ray actor of Dancemill."""
     try:
-        return psutil.Process(pid).cmdline()[:1] == ["ray::Worker"] or "ray::Worker" in psutil.Process(pid).name()
+        return any(part.startswith("ray::Worker") for part in psutil.Process(pid).cmdline())
     except psutil.Error:
         return False
 
@@ -83,7 +83,8 @@ def main() -> None:
             write_video(video, seconds)
             peaks[seconds] = peak_of_run(video, out)
             assert sum(sample.num_frames for sample in Dataset(out)) == seconds * FPS
-            print(f"{seconds} s: driver {peaks[seconds].driver:.0f} MiB, worker {peaks[seconds].worker:.0f} MiB")
+            peak = peaks[seconds]
+            print(f"{seconds} s: driver {peak.driver:.0f} MiB, worker {peak.worker:.0f} MiB")
     short, long = (peaks[seconds] for seconds in SECONDS)
     print(f"ratio memory_of_driver {long.driver / short.driver:.3f}")
     print(f"ratio memory_of_worker {long.worker / short.worker:.3f}")

@@ -13,6 +13,7 @@ from pipelines.content_keys import ContentKeys, content_keys
 from pipelines.extract_clip import OldSample, clip_row, extract_clip
 from pipelines.sample_meta import ClipJob
 from pipelines.video import VideoError
+from shards.check_sample import check_sample
 from shards.errors import UserError
 from shards.schema import META_MEMBER, ClipRow, SampleError, Status
 from shards.writer import read_sample_members, stage_clip
@@ -26,7 +27,8 @@ def extract_and_stage(
     old_row: ClipRow | None,
     on_frame: Callable[[], object],
 ) -> ClipRow:
-    """The clip's row, staged with its members; failed where its frames cannot be read again.
+    """The clip's row, staged with its members; failed where its frames cannot be read again. Raises
+    SampleError.
 
     `old_row` is the committed row of an earlier sample of the clip, whose parts are kept where they are still
     right. What the extractor raises is passed on.
@@ -36,6 +38,8 @@ def extract_and_stage(
     except VideoError as error:
         key = content_keys(job.clip, job.settings, extractor.lineage).sample
         row, members = clip_row(job, key, Status.FAILED, error.reason, error.message), []
+    if row.status is Status.OK:
+        check_sample(row, members)
     stage_clip(staging, row, members)
     return row
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from pipelines.scan import VideoScan, video_id
 from shards.errors import UserError
+from shards.writer import clean_temporaries
 
 
 class BusyError(UserError):
@@ -119,6 +120,7 @@ def open_workspace(dataset: Path) -> Iterator[Workspace]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise BusyError(f"another run is at work on {dataset}: wait for it to end, or stop it") from error
+        clean_temporaries(dataset)
         workspace._load_hashes()
         yield workspace
 

@@ -1,1 +1,1 @@
-"""Numbers to images: the condition images that a model is driven by, and the made person they are tried on."""
+"""Numbers to images: the condition images that drive a model, and the made person they are tried on."""

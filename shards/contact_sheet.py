@@ -73,7 +73,7 @@ def contact_sheet(sample: Sample, rows: int) -> Figure:
         axes = _axes(figure, (0.9, bottom, _SHEET_WIDTH - 1.1, _PLOT_HEIGHT), height)
         _plot_hands(axes, _seconds(sample), curves, name, shown)
         bottom += _PLOT_HEIGHT + 0.35
-    axes.legend(loc="upper right", fontsize=8, ncols=2, frameon=False)
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0, fontsize=8, ncols=2, frameon=False)
     return figure
 
 

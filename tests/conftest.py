@@ -16,7 +16,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of released outputs and real clips; a test that asks for it is skipped where it is absent."""
+    """The folder of released outputs and real clips; without it, tests that ask for it are skipped."""
     folder = ROOT.parent / "shared"
     if not (folder / "fixtures").is_dir():
         pytest.skip(f"no fixtures at {folder}")
