@@ -11,14 +11,16 @@ import importlib.util
 import os
 import sys
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 _FAULTY = "extractors.mediapipe_holistic"
 
 
 class _Finder(importlib.abc.MetaPathFinder):
-    def find_spec(self, name, path=None, target=None):  # type: ignore[no-untyped-def]
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         if name != _FAULTY:
             return None
         sys.meta_path.remove(self)
@@ -37,13 +39,13 @@ class _Finder(importlib.abc.MetaPathFinder):
 def _break(module: ModuleType) -> None:
     extract = module.MediaPipeHolistic.extract
 
-    def faulty(self, frames):  # type: ignore[no-untyped-def]
+    def faulty(self: Any, frames: Iterable[Any]) -> Iterator[Any]:
         yield from extract(self, _seen(frames))
 
     module.MediaPipeHolistic.extract = faulty
 
 
-def _seen(frames):  # type: ignore[no-untyped-def]
+def _seen(frames: Iterable[Any]) -> Iterator[Any]:
     for place, frame in enumerate(frames):
         if place == 0 and frame.number == int(os.environ["FAULT_FRAME"]):
             marks = Path(os.environ["FAULT_MARKS"])
