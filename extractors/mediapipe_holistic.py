@@ -7,7 +7,6 @@ solution counts 1/30 s a frame.
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import hashlib
 import os
@@ -113,17 +112,6 @@ def _running_graph() -> Iterator[Any]:
         yield run
     finally:
         graph.close()
-        del graph
-        _return_freed_memory()
-
-
-def _return_freed_memory() -> None:
-    """A graph's threads leave what they freed with glibc, some 20 MB for each graph; elsewhere nothing is
-    done.
-    """
-    libc = ctypes.CDLL(None)
-    if hasattr(libc, "malloc_trim"):
-        libc.malloc_trim(0)
 
 
 def _pose(packets: Mapping[str, Any], size: Float[np.ndarray, "2"]) -> FramePose:

@@ -16,13 +16,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import ray
 from ray.exceptions import OutOfMemoryError, RayActorError
 
+from extractors.interface import Extractor
+from pipelines import memory
+from pipelines.presets import load_extractor
 from pipelines.reasons import Reason
+from pipelines.sample_meta import ClipJob
+from pipelines.scan import VideoScan, scan_video
 from pipelines.settings import RunSettings
+from pipelines.stage import extract_and_stage
 from pipelines.video import first_line
 from shards.errors import UserError
+from shards.schema import ClipRow
 
 LOST = (RayActorError, OutOfMemoryError)
 """What Ray raises when the process that was at a job is gone."""
@@ -47,30 +55,27 @@ class Worker:
     """
 
     def __init__(self, preset: str, stall_seconds: float, log: Path) -> None:
-        import cv2
-
         cv2.setNumThreads(1)
+        memory.return_large_blocks()
         self._preset = preset
         self._stall_seconds = stall_seconds
         self._log = log.open("a")
-        self._extractor: Any = None
+        self._extractor: Extractor | None = None
 
-    def scan(self, path: Path, identity: str) -> Any:
+    def scan(self, path: Path, identity: str) -> VideoScan:
         """See pipelines.scan.scan_video."""
-        from pipelines.scan import scan_video
-
         with self._watch() as alive:
             return scan_video(path, identity, alive)
 
-    def extract(self, job: Any, dataset: Path, staging: Path, old_row: Any) -> Any:
-        """Extract the job's clip, leave it in `staging`, and give its row. See pipelines.clip_task."""
-        from pipelines.presets import load_extractor
-        from pipelines.stage import extract_and_stage
-
+    def extract(self, job: ClipJob, dataset: Path, staging: Path, old_row: ClipRow | None) -> ClipRow:
+        """Extract the job's clip, leave it in `staging`, and give its row. See pipelines.stage."""
         with self._watch(START_SECONDS) as alive:
             if self._extractor is None:
                 self._extractor = load_extractor(self._preset)
-            return extract_and_stage(job, self._extractor, dataset, staging, old_row, alive)
+            try:
+                return extract_and_stage(job, self._extractor, dataset, staging, old_row, alive)
+            finally:
+                memory.return_freed()
 
     @contextmanager
     def _watch(self, first_seconds: float = 0.0) -> Iterator[Callable[[], None]]:
