@@ -44,7 +44,7 @@ _FEET_NAMES = (
     "right_heel",
 )
 _FINGERS = ("thumb", "index", "middle", "ring", "little")
-_HAND_NAMES = ("wrist", *(f"{finger}_{joint}" for finger in _FINGERS for joint in range(1, 5)))
+_HAND_NAMES = ("hand_wrist", *(f"{finger}_{joint}" for finger in _FINGERS for joint in range(1, 5)))
 
 NAMES: tuple[str, ...] = (
     *_BODY_NAMES,

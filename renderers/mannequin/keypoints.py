@@ -50,6 +50,7 @@ _BONE_OF_JOINT = {
     "shoulder": "upperarm01",
     "elbow": "lowerarm01",
     "wrist": "wrist",
+    "hand_wrist": "wrist",
     "knee": "lowerleg01",
     "ankle": "foot",
 }

