@@ -49,7 +49,7 @@ class VideoScan:
     """
 
     video_id: str
-    bytes: int
+    bytes: int = 0
     reason: str = ""
     error: str = ""
     note: str = ""

@@ -14,7 +14,7 @@ from pipelines.extract_clip import clip_row
 from pipelines.reasons import Reason
 from pipelines.sample_meta import ClipJob
 from pipelines.video import first_line
-from pipelines.workers import Call, WorkerLostError, WorkerPool, call, result_of
+from pipelines.workers import POLL_SECONDS, Call, WorkerLostError, WorkerPool, call, result_of
 from pipelines.workspace import Workspace
 from shards.schema import ClipRow, Status
 from shards.writer import (
@@ -25,9 +25,6 @@ from shards.writer import (
     staged_row,
     write_shard,
 )
-
-POLL_SECONDS = 1.0
-"""How often a shard that waits for its own clips looks for workers that others left idle."""
 
 
 @dataclass(frozen=True)
@@ -119,13 +116,15 @@ def _is_right(row: ClipRow, content_key: str, run: Extraction) -> bool:
 
 def _extract_clips(state: _State, run: Extraction) -> list[tuple[ClipJob, WorkerLostError]]:
     """Run every unfinished clip once, on as many workers as are idle and one at least; gives those that lost
-    their worker.
+    their worker. Raises OSError when a worker cannot write, after the others' clips are done.
     """
     waiting = list(reversed(state.unfinished))
     running: dict[object, tuple[ClipJob, Call]] = {}
     lost = []
-    while waiting or running:
-        while waiting and (lease := run.pool.lease(wait=not running)):
+    unwritten: RayTaskError | None = None
+    while running or (waiting and unwritten is None):
+        run.pool.check_open()
+        while waiting and unwritten is None and (lease := run.pool.lease(wait=not running)):
             job = waiting.pop()
             old = state.committed.get(job.clip.key)
             pending = call(lease, "extract", job, run.workspace.dataset, run.workspace.staging, old)
@@ -141,10 +140,13 @@ def _extract_clips(state: _State, run: Extraction) -> list[tuple[ClipJob, Worker
                 lost.append((job, error))
             except RayTaskError as error:
                 if isinstance(error.cause, OSError):
-                    raise
+                    unwritten = error
+                    continue
                 _stage_failure(job, run, Reason.EXTRACTION, first_line(error.cause))
             finally:
                 run.pool.release(pending.lease)
+    if unwritten is not None:
+        raise unwritten.cause
     return lost
 
 

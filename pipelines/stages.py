@@ -148,9 +148,10 @@ def scan_video(path: Path, identity: str, run: Run) -> VideoScan:
         except WorkerLostError as error:
             if task_run.run_count <= RETRIES:
                 raise
-            scan = VideoScan(identity, path.stat().st_size, reason=error.reason, error=error.message)
+            run.pool.check_open()
+            scan = VideoScan(identity, reason=error.reason, error=error.message)
         except RayTaskError as error:
-            scan = VideoScan(identity, path.stat().st_size, reason=Reason.SCAN, error=first_line(error.cause))
+            scan = VideoScan(identity, reason=Reason.SCAN, error=first_line(error.cause))
     run.workspace.keep_scan(scan)
     return scan
 

@@ -8,8 +8,10 @@ its UI.
 from __future__ import annotations
 
 import faulthandler
+import logging
 import os
 import queue
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,6 +39,9 @@ LOST = (RayActorError, OutOfMemoryError)
 
 OBJECT_STORE_BYTES = 128 * 2**20
 """Frames never travel through Ray's object store, only rows do."""
+
+POLL_SECONDS = 1.0
+"""How often those who wait look whether there is something else to do, or the run was stopped."""
 
 START_SECONDS = 300.0
 """Models are loaded, and may be read from a slow disk, before the first frame."""
@@ -108,21 +113,39 @@ class WorkerLostError(Exception):
         self.message = message
 
 
+class PoolClosedError(Exception):
+    """The run has been stopped: no more work is to be begun."""
+
+
 class WorkerPool:
     """A fixed number of workers, on a cluster or on a Ray of the run's own, started when there is work."""
 
     def __init__(self, run: RunSettings, preset: str, logs: Path) -> None:
         self._run, self._preset, self._logs = run, preset, logs
         self._idle: queue.SimpleQueue[Lease] = queue.SimpleQueue()
+        self._actors: list[Any] = []
+        self._closed = threading.Event()
         self._owns_ray = False
         self.size = 0
 
     def __enter__(self) -> WorkerPool:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        if self._owns_ray:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """After an error or Ctrl-C threads may still wait for workers: these are killed, and Ray ends with
+        the process, since a call after its shutdown would start another.
+        """
+        self._closed.set()
+        if kind is not None:
+            for actor in self._actors:
+                ray.kill(actor)
+        elif self._owns_ray:
             ray.shutdown()
+
+    def check_open(self) -> None:
+        """Raise PoolClosedError once the run has been stopped."""
+        if self._closed.is_set():
+            raise PoolClosedError("the run was stopped")
 
     def start(self) -> None:
         """Start Ray and the workers; nothing where they are running. Raises ClusterError."""
@@ -140,11 +163,12 @@ class WorkerPool:
         actor = ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=0)(Worker)
         for number in range(self.size):
             log = self._logs / f"{number:03d}.log"
-            self._idle.put(Lease(actor.remote(self._preset, self._run.stall_seconds, log), log))
+            self._actors.append(actor.remote(self._preset, self._run.stall_seconds, log))
+            self._idle.put(Lease(self._actors[-1], log))
 
     def _connect(self) -> None:
         address = self._run.ray_address or os.environ.get("RAY_ADDRESS")
-        quiet = {"log_to_driver": False, "logging_level": "ERROR"}
+        quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
         if address:
             try:
                 ray.init(address=address, **quiet)
@@ -162,12 +186,15 @@ class WorkerPool:
 
     def lease(self, wait: bool) -> Lease | None:
         """A worker that is idle, or with `wait` the next one that is; else None. It is given back with
-        `release`.
+        `release`. Raises PoolClosedError.
         """
-        try:
-            return self._idle.get(block=wait)
-        except queue.Empty:
-            return None
+        while True:
+            self.check_open()
+            try:
+                return self._idle.get(block=wait, timeout=POLL_SECONDS)
+            except queue.Empty:
+                if not wait:
+                    return None
 
     def release(self, lease: Lease) -> None:
         self._idle.put(lease)
@@ -175,7 +202,8 @@ class WorkerPool:
     @contextmanager
     def leased(self) -> Iterator[Lease]:
         """A worker as soon as one is idle, given back at the end."""
-        lease = self._idle.get()
+        lease = self.lease(wait=True)
+        assert lease is not None
         try:
             yield lease
         finally:

@@ -20,6 +20,10 @@ _QUIET = {
 """What went wrong is said once, by the command and the ledger. The environment can set each otherwise."""
 
 
+INTERRUPTED = 130
+"""The exit code of a command that Ctrl-C ended, as shells have it."""
+
+
 def run_flow(parameters: Mapping[str, Any]) -> int:
     """Run extract-poses, print its summary, and give the exit code: 0, or 1 for a run that failed.
 
@@ -36,6 +40,9 @@ def run_flow(parameters: Mapping[str, Any]) -> int:
         print(error.summary.to_markdown())
         print("error: the run failed; the ledger above says why", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        return INTERRUPTED
     print(summary.to_markdown())
     if summary.is_unchanged:
         print(f"nothing to do: {summary.dataset} is complete")

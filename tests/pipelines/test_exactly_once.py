@@ -3,6 +3,7 @@ run left alone.
 """
 
 import random
+import signal
 import time
 from pathlib import Path
 
@@ -53,7 +54,7 @@ def test_runs_killed_at_random_moments_end_with_the_same_bytes(
     out = tmp_path / "dataset"
     for number in range(request.config.getoption("--kills")):
         process = start(["extract", str(videos), "--out", str(out), *SETTINGS], home)
-        time.sleep(moments.uniform(0.3, 1.0) * seconds)
+        time.sleep(moments.uniform(0.05, 1.0) * seconds)
         kill(process)
         if number % 3 == 2:
             assert extract(videos, out, home).code == 0
@@ -93,3 +94,19 @@ def test_a_renamed_video_redoes_nothing(videos: Path, home: Path, left_alone: tu
         assert finished.code == 0 and "nothing to do" in finished.stdout
     finally:
         (videos / "renamed.mp4").rename(videos / "5.mp4")
+
+
+def test_ctrl_c_stops_soon_and_the_same_command_goes_on(
+    videos: Path, home: Path, left_alone: tuple[Path, float], tmp_path: Path
+) -> None:
+    whole, _ = left_alone
+    out = tmp_path / "dataset"
+    process = start(["extract", str(videos), "--out", str(out), *SETTINGS], home)
+    while process.poll() is None and not list((out / ".work" / "staging").glob("*.clip")):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "the same command goes on" in stderr and "Traceback" not in stderr
+    assert extract(videos, out, home).code == 0
+    assert files_of(out) == files_of(whole)
