@@ -11,6 +11,7 @@ import faulthandler
 import logging
 import os
 import queue
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from typing import Any
 
 import cv2
 import ray
-from ray.exceptions import OutOfMemoryError, RayActorError
+from ray.exceptions import AuthenticationError, OutOfMemoryError, RayActorError
 
 from extractors.interface import Extractor
 from pipelines import memory
@@ -42,6 +43,9 @@ OBJECT_STORE_BYTES = 128 * 2**20
 
 POLL_SECONDS = 1.0
 """How often those who wait look whether there is something else to do, or the run was stopped."""
+
+CONNECT_SECONDS = 10.0
+"""A head node answers within it."""
 
 START_SECONDS = 300.0
 """Models are loaded, and may be read from a slow disk, before the first frame."""
@@ -170,9 +174,10 @@ class WorkerPool:
         address = self._run.ray_address or os.environ.get("RAY_ADDRESS")
         quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
         if address:
+            _check_answers(address)
             try:
                 ray.init(address=address, **quiet)
-            except (ConnectionError, ValueError, RuntimeError) as error:
+            except (ConnectionError, ValueError, RuntimeError, AuthenticationError) as error:
                 raise ClusterError(f"no Ray cluster at {address}: {first_line(error)}") from error
         else:
             cpus = self._run.workers or os.cpu_count()
@@ -208,6 +213,19 @@ class WorkerPool:
             yield lease
         finally:
             self.release(lease)
+
+
+def _check_answers(address: str) -> None:
+    """Ray itself tries an address at which nobody listens for minutes. Raises ClusterError."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not port.isdigit():
+        return
+    try:
+        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
+    except OSError as error:
+        raise ClusterError(
+            f"nobody answers at {address} ({error}): is a Ray cluster running there?"
+        ) from error
 
 
 @dataclass(frozen=True)
