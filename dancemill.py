@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from cyclopts import App, CycloptsError
@@ -28,6 +29,9 @@ def main() -> None:
         sys.exit(app(exit_on_error=False) or 0)
     except CycloptsError:
         sys.exit(2)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except (UserError, MannequinError, OffscreenError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

@@ -13,7 +13,7 @@ from typing import Any
 
 from extractors.interface import Lineage
 from pipelines.settings import PlanSettings, SampleSettings, SettingsError
-from pipelines.workspace import Workspace, read_json, write_atomically
+from pipelines.workspace import PLAN, Workspace, read_json, write_text
 from shards.schema import SCHEMA_VERSION
 
 FILE = "dataset.json"
@@ -33,7 +33,10 @@ def settle(dataset: Path, named: Mapping[str, Any]) -> DatasetSettings:
     Raises SettingsError for a value that cannot work, a setting of the plan that differs from an existing
     plan's, and a dataset of another schema version.
     """
-    kept = read_json(dataset / FILE) or {"schema_version": SCHEMA_VERSION, "plan": {}, "sample": {}}
+    kept = read_json(dataset / FILE)
+    is_cut = (dataset / PLAN).exists()
+    if kept is None and not is_cut:
+        kept = {"schema_version": SCHEMA_VERSION, "plan": {}, "sample": {}}
     try:
         if kept["schema_version"] != SCHEMA_VERSION:
             raise SettingsError(
@@ -43,9 +46,11 @@ def settle(dataset: Path, named: Mapping[str, Any]) -> DatasetSettings:
         plan = PlanSettings(**{**kept["plan"], **_named(named, PlanSettings)})
         sample = SampleSettings(**{**kept["sample"], **_named(named, SampleSettings)})
     except (KeyError, TypeError) as error:
-        raise SettingsError(f"{dataset / FILE} is not a dataset's settings: {error}") from error
+        raise SettingsError(
+            f"{dataset / FILE} is missing or not a dataset's settings ({error}): restore it"
+        ) from error
     for name, value in kept["plan"].items():
-        if getattr(plan, name) != value:
+        if is_cut and getattr(plan, name) != value:
             raise SettingsError(
                 f"{name} is {getattr(plan, name)}, but the clips of {dataset} were cut with "
                 f"{value}: leave it out, or begin in another folder"
@@ -69,4 +74,4 @@ def keep(workspace: Workspace, settings: DatasetSettings, lineage: Lineage) -> N
         "extractors": [asdict(lineage)],
     }
     if read_json(workspace.dataset / FILE) != values:
-        write_atomically(workspace.dataset / FILE, json.dumps(values, indent=2, sort_keys=True) + "\n")
+        write_text(workspace.dataset / FILE, json.dumps(values, indent=2, sort_keys=True) + "\n")

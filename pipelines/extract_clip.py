@@ -60,8 +60,8 @@ def extract_clip(
 ) -> tuple[ClipRow, list[Member]]:
     """The clip's row and its members; filtered with no members where a person is found in too few frames.
 
-    `on_frame` is called for each frame. Raises VideoError where the frames of the plan cannot be read again;
-    what the extractor raises is passed on.
+    `on_frame` is called for each frame decoded. Raises VideoError where the frames of the plan cannot be read
+    again; what the extractor raises is passed on.
     """
     keys = content_keys(job.clip, job.settings, extractor.lineage)
     images, poses = _images_and_poses(job, extractor, keys, old, on_frame)
@@ -133,7 +133,7 @@ def _images_and_poses(
         needs_keypoints = False
         needs_motion = old.keys.hand_motion != keys.hand_motion
     if needs_images or needs_keypoints or needs_motion:
-        frames = _watched(read_frames(job.source, job.clip.frames, job.clip.times), on_frame)
+        frames = read_frames(job.source, job.clip.frames, job.clip.times, on_frame)
         posed = _with_poses(frames, extractor, poses, to_stored) if needs_keypoints else frames
         coding: list[Future[bytes]] = []
         with ThreadPoolExecutor(1, "encode") as encoder:
@@ -146,12 +146,6 @@ def _images_and_poses(
         if needs_motion:
             _measure_movement(poses, min(size))
     return images, poses
-
-
-def _watched(frames: Iterable[Frame], on_frame: Callable[[], object]) -> Iterator[Frame]:
-    for frame in frames:
-        on_frame()
-        yield frame
 
 
 def _with_poses(

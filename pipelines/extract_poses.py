@@ -8,7 +8,6 @@ from __future__ import annotations
 from prefect import flow
 
 from pipelines import stages
-from pipelines.dataset_settings import keep
 from pipelines.ledger import Summary
 from pipelines.presets import lineage_of
 from pipelines.progress import progress_bars
@@ -16,7 +15,8 @@ from pipelines.reasons import Reason
 from pipelines.request import check_request
 from pipelines.stages import whole
 from pipelines.workers import WorkerPool
-from pipelines.workspace import open_workspace
+from pipelines.workspace import LEDGER, open_workspace
+from shards.schema import VideoRow
 
 
 class RunFailedError(Exception):
@@ -58,9 +58,9 @@ def extract_poses(
     preset = settings.sample.preset
     with open_workspace(request.dataset) as workspace, progress_bars() as bars:
         lineage = lineage_of(preset)
-        keep(workspace, settings, lineage)
+        earlier = stages.rows_if_there(workspace.dataset / LEDGER, VideoRow)
         with WorkerPool(request.run, preset, workspace.worker_logs) as pool:
-            run = stages.Run(workspace, settings, lineage, pool, request.retry_reasons, bars)
+            run = stages.Run(workspace, settings, lineage, pool, request.retry_reasons, bars, earlier)
             videos = stages.hash_inputs(whole(run), whole(request.paths))
             scans = stages.scan_videos(run, videos)
             plan = stages.plan_clips(whole(run), whole(videos), whole(scans))

@@ -4,7 +4,7 @@ timestamps.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,7 +37,12 @@ class VideoSource:
     exact_times: bool
 
 
-def read_frames(source: VideoSource, numbers: Sequence[int], times: Sequence[float]) -> Iterator[Frame]:
+def read_frames(
+    source: VideoSource,
+    numbers: Sequence[int],
+    times: Sequence[float],
+    on_frame: Callable[[], object] = lambda: None,
+) -> Iterator[Frame]:
     """The frames of those numbers, upright, in RGB; both sequences increase strictly, times are in seconds.
 
     Decoding starts at the keyframe before the first one, or from the beginning where that does not give them
@@ -47,7 +52,7 @@ def read_frames(source: VideoSource, numbers: Sequence[int], times: Sequence[flo
     found = 0
     for start in starts:
         try:
-            for frame in _decode_wanted(source, numbers[found:], times[found:], start):
+            for frame in _decode_wanted(source, numbers[found:], times[found:], start, on_frame):
                 found += 1
                 yield frame
         except av.error.FFmpegError:
@@ -61,7 +66,11 @@ def read_frames(source: VideoSource, numbers: Sequence[int], times: Sequence[flo
 
 
 def _decode_wanted(
-    source: VideoSource, numbers: Sequence[int], times: Sequence[float], start: float | None
+    source: VideoSource,
+    numbers: Sequence[int],
+    times: Sequence[float],
+    start: float | None,
+    on_frame: Callable[[], object],
 ) -> Iterator[Frame]:
     """Wanted frames until the last, or until one of them is passed by."""
     size = (source.width, source.height)
@@ -70,6 +79,7 @@ def _decode_wanted(
         if start is not None and stream.time_base is not None:
             container.seek(int(start / stream.time_base), stream=stream, backward=True)
         for count, decoded in enumerate(decode(container, stream, Damage())):
+            on_frame()
             if source.exact_times:
                 if decoded.pts is None or stream.time_base is None:
                     return

@@ -64,36 +64,39 @@ def ledger_rows(
     """One row for each input of this run and of earlier runs, sorted by path.
 
     The same bytes under two names are one video: the first name in order is the video, the others are
-    filtered as duplicates. An earlier row stays unless this run names its path or its video.
+    filtered as duplicates; a name of an earlier run that is still there comes first. An earlier row stays
+    unless this run names its path again, or its file is gone and this run names the same bytes.
     """
     clips: dict[str, list[PlanRow]] = defaultdict(list)
     for clip in plan:
         clips[clip.video_id].append(clip)
-    facts = {row.video_id: row for row in earlier if row.video_id and row.reason != Reason.DUPLICATE}
-    first_name: dict[str, Path] = {}
+    named = {str(given.path): given.video_id for given in inputs}
+    known = {row.video_id: row for row in earlier if row.video_id and row.reason != Reason.DUPLICATE}
+    kept_paths = {row.path for row in earlier if row.video_id}
+    name_of = {
+        row.video_id: row.path for row in known.values() if row.path not in named and Path(row.path).exists()
+    }
     rows = []
     for given in inputs:
+        path = str(given.path)
         if not given.video_id:
-            rows.append(VideoRow(str(given.path), "", Status.FAILED, given.reason, given.error))
-        elif given.video_id in first_name:
-            error = f"the same bytes as {first_name[given.video_id]}"
-            rows.append(VideoRow(str(given.path), given.video_id, Status.FILTERED, Reason.DUPLICATE, error))
+            if path not in kept_paths:
+                rows.append(VideoRow(path, "", Status.FAILED, given.reason, given.error))
+        elif name_of.setdefault(given.video_id, path) != path:
+            error = f"the same bytes as {name_of[given.video_id]}"
+            rows.append(VideoRow(path, given.video_id, Status.FILTERED, Reason.DUPLICATE, error))
         else:
-            first_name[given.video_id] = given.path
-            scan = scans.get(given.video_id)
-            known = _scanned(given, scan, settings) if scan else facts.get(given.video_id)
-            row = replace(known, path=str(given.path)) if known else _unscanned(given)
+            scan, row = scans.get(given.video_id), known.get(given.video_id)
+            if scan is not None:
+                row = _scanned(given, scan, settings)
+            row = replace(row, path=path) if row else VideoRow(path, given.video_id, Status.PENDING)
             rows.append(_with_clips(row, clips[given.video_id]))
-    named = {str(given.path) for given in inputs}
     for row in earlier:
-        if row.video_id in first_name or (row.path in named and not row.video_id):
-            continue
-        rows.append(_with_clips(row, clips[row.video_id]) if row.reason != Reason.DUPLICATE else row)
+        is_named = row.path in named and row.video_id in ("", named[row.path])
+        is_renamed = row.reason != Reason.DUPLICATE and name_of.get(row.video_id, row.path) != row.path
+        if not is_named and not is_renamed:
+            rows.append(row if row.reason == Reason.DUPLICATE else _with_clips(row, clips[row.video_id]))
     return sorted(rows, key=lambda row: (row.path, row.video_id))
-
-
-def _unscanned(given: Input) -> VideoRow:
-    return VideoRow(str(given.path), given.video_id, Status.PENDING)
 
 
 def _scanned(given: Input, scan: VideoScan, settings: PlanSettings) -> VideoRow:
@@ -158,22 +161,19 @@ class Summary:
     dataset: str
     inputs: dict[str, int]
     clips: dict[str, int]
-    reasons: dict[str, int]
+    input_reasons: dict[str, int]
+    clip_reasons: dict[str, int]
     frames: int
     seconds: float
     shards_written: int
-    errors: tuple[str, ...] = ()
+    errors: tuple[str, ...]
+    is_unchanged: bool
 
     @property
     def everything_failed(self) -> bool:
         """No clip came out, though something was to be done, and at least one input or clip failed."""
         failed = self.inputs[Status.FAILED] + self.clips[Status.FAILED]
         return not self.clips[Status.OK] and failed > 0
-
-    @property
-    def is_unchanged(self) -> bool:
-        """The run found every shard as it would make it."""
-        return not self.shards_written and not self.errors
 
     @property
     def is_clean(self) -> bool:
@@ -193,9 +193,10 @@ class Summary:
             "",
             f"{self.frames} frames, {self.seconds:.1f} s, in ok clips; {self.shards_written} shards written.",
         ]
-        lines += [
-            f"- {reason}: {count} ({MEANING[Reason(reason)]})" for reason, count in self.reasons.items()
-        ]
+        for name, reasons in (("inputs", self.input_reasons), ("clips", self.clip_reasons)):
+            lines += [
+                f"- {count} {name}: {reason} ({MEANING[Reason(reason)]})" for reason, count in reasons.items()
+            ]
         lines += [f"- a shard could not be written: {error}" for error in self.errors]
         return "\n".join(lines)
 
@@ -205,21 +206,27 @@ def summarise(
     videos: Sequence[VideoRow],
     plan: Sequence[PlanRow],
     shards_written: int,
-    errors: tuple[str, ...],
+    errors: tuple[str, ...] = (),
+    is_unchanged: bool = False,
 ) -> Summary:
     """The counts of a ledger and its plan."""
-    reasons = Counter(row.reason for row in videos) + Counter(row.reason for row in plan)
     ok = [row for row in plan if row.status is Status.OK]
     return Summary(
         dataset=str(dataset),
         inputs=_by_status(row.status for row in videos),
         clips=_by_status(row.status for row in plan),
-        reasons={reason: count for reason, count in sorted(reasons.items()) if reason},
+        input_reasons=_by_reason(row.reason for row in videos),
+        clip_reasons=_by_reason(row.reason for row in plan),
         frames=sum(len(row.frames) for row in ok),
         seconds=sum(row.times[-1] - row.times[0] for row in ok),
         shards_written=shards_written,
         errors=errors,
+        is_unchanged=is_unchanged,
     )
+
+
+def _by_reason(reasons: Iterable[str]) -> dict[str, int]:
+    return dict(sorted(Counter(reason for reason in reasons if reason).items()))
 
 
 def _by_status(statuses: Iterable[Status]) -> dict[str, int]:

@@ -9,6 +9,7 @@ class Reason(StrEnum):
     """A code of `videos.parquet`, `clips.parquet` and `dancemill retry --reason`."""
 
     MISSING = "missing"
+    BAD_NAME = "bad_name"
     EMPTY = "empty"
     NOT_A_VIDEO = "not_a_video"
     NO_VIDEO_STREAM = "no_video_stream"
@@ -29,6 +30,7 @@ class Reason(StrEnum):
 
 MEANING: dict[Reason, str] = {
     Reason.MISSING: "the file is not there or may not be read",
+    Reason.BAD_NAME: "its name is not UTF-8",
     Reason.EMPTY: "the file has no bytes",
     Reason.NOT_A_VIDEO: "a picture, a text or another file that is no video",
     Reason.NO_VIDEO_STREAM: "a media file with no picture in it, as sound only",

@@ -10,7 +10,7 @@ from typing import Any
 from pipelines.dataset_settings import DatasetSettings, settle
 from pipelines.inputs import expand_inputs
 from pipelines.settings import RunSettings
-from pipelines.workspace import check_output
+from pipelines.workspace import OutputError, check_output
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,10 @@ class Request:
 
 def check_request(parameters: Mapping[str, Any]) -> Request:
     """The request that the flow's parameters make. Raises UserError for what its caller must mend."""
-    dataset = Path(parameters["out"]).expanduser().resolve()
+    try:
+        dataset = Path(parameters["out"]).expanduser().resolve()
+    except (RuntimeError, ValueError) as error:
+        raise OutputError(f"--out {parameters['out']!r}: {error}") from error
     check_output(dataset)
     inputs = parameters["inputs"]
     goes_on = not inputs and (dataset / "videos.parquet").exists()

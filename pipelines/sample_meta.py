@@ -41,7 +41,7 @@ def stored_size(width: int, height: int, short_side: int) -> tuple[int, int]:
     them.
     """
     scale = min(1.0, short_side / min(width, height))
-    return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
+    return max(2, round(width * scale) // 2 * 2), max(2, round(height * scale) // 2 * 2)
 
 
 def sample_meta(job: ClipJob, keys: ContentKeys, lineage: Lineage) -> dict[str, Any]:

@@ -5,7 +5,7 @@ neither.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from shards.errors import UserError
 
@@ -17,6 +17,15 @@ class SettingsError(UserError):
 def _require(allowed: bool, name: str, value: object, wanted: str) -> None:
     if not allowed:
         raise SettingsError(f"{name} is {value}, but must be {wanted}")
+
+
+def _require_types(settings: PlanSettings | SampleSettings) -> None:
+    """What is read from dataset.json may be of any type."""
+    wanted: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,)}
+    for field in fields(settings):
+        value = getattr(settings, field.name)
+        fits = isinstance(value, wanted[str(field.type)]) and not isinstance(value, bool)
+        _require(fits, field.name, repr(value), f"of type {field.type}")
 
 
 MAX_FRAMES = 1000
@@ -44,6 +53,7 @@ class PlanSettings:
     clips_per_shard: int = 32
 
     def __post_init__(self) -> None:
+        _require_types(self)
         for name in ("clip_seconds", "min_clip_seconds", "fps"):
             value = getattr(self, name)
             _require(math.isfinite(value) and value > 0, name, value, "a number above 0")
@@ -87,6 +97,7 @@ class SampleSettings:
     min_found: float = 0.5
 
     def __post_init__(self) -> None:
+        _require_types(self)
         _require(self.preset in PRESETS, "preset", self.preset, f"one of: {', '.join(PRESETS)}")
         _require(64 <= self.short_side <= 8192, "short_side", self.short_side, "between 64 and 8192")
         _require(1 <= self.jpeg_quality <= 100, "jpeg_quality", self.jpeg_quality, "between 1 and 100")
@@ -113,4 +124,6 @@ class RunSettings:
 
     def __post_init__(self) -> None:
         _require(self.workers >= 0, "workers", self.workers, "0 or more")
-        _require(self.stall_seconds > 0, "stall_seconds", self.stall_seconds, "a number above 0")
+        _require(
+            0 < self.stall_seconds <= 86400, "stall_seconds", self.stall_seconds, "above 0 and at most 86400"
+        )

@@ -16,7 +16,7 @@ from pipelines.sample_meta import ClipJob
 from pipelines.video import first_line
 from pipelines.workers import POLL_SECONDS, Call, WorkerLostError, WorkerPool, call, result_of
 from pipelines.workspace import Workspace
-from shards.schema import ClipRow, Status
+from shards.schema import ClipRow, SampleError, Status
 from shards.writer import (
     committed_rows,
     discard_staged,
@@ -37,7 +37,9 @@ class ShardWork:
 
 @dataclass(frozen=True)
 class Extraction:
-    """What all shards of a run share. `tried` holds the clips that this run itself brought to an end."""
+    """What all shards of a run share. `tried` holds the clips that this run itself brought to an end,
+    `damaged` those whose committed sample turned out to be unreadable.
+    """
 
     workspace: Workspace
     pool: WorkerPool
@@ -45,6 +47,7 @@ class Extraction:
     retry_reasons: frozenset[str]
     on_clip: Callable[[], object] = lambda: None
     tried: set[str] = field(default_factory=set)
+    damaged: set[str] = field(default_factory=set)
 
 
 class ClipsLostError(Exception):
@@ -104,7 +107,7 @@ def _state(work: ShardWork, run: Extraction) -> _State:
         row = staged_row(run.workspace.staging, key)
         if row is not None and _is_right(row, wanted, run):
             staged[key] = row
-        elif key not in committed or not _is_right(committed[key], wanted, run):
+        elif key not in committed or key in run.damaged or not _is_right(committed[key], wanted, run):
             unfinished.append(job)
     return _State(committed, staged, tuple(unfinished))
 
@@ -126,9 +129,15 @@ def _extract_clips(state: _State, run: Extraction) -> list[tuple[ClipJob, Worker
         run.pool.check_open()
         while waiting and unwritten is None and (lease := run.pool.lease(wait=not running)):
             job = waiting.pop()
+            if failure := _source_failure(job, run):
+                _stage_failure(job, run, *failure)
+                run.pool.release(lease)
+                continue
             old = state.committed.get(job.clip.key)
             pending = call(lease, "extract", job, run.workspace.dataset, run.workspace.staging, old)
             running[pending.result] = (job, pending)
+        if not running:
+            continue
         done, _ = ray.wait(list(running), timeout=POLL_SECONDS)
         for result in done:
             job, pending = running.pop(result)
@@ -150,6 +159,17 @@ def _extract_clips(state: _State, run: Extraction) -> list[tuple[ClipJob, Worker
     return lost
 
 
+def _source_failure(job: ClipJob, run: Extraction) -> tuple[Reason, str] | None:
+    """Why the clip's file is not the video that was scanned any more; None if it is."""
+    try:
+        identity = run.workspace.identify(job.source.path)
+    except OSError as error:
+        return Reason.MISSING, first_line(error)
+    if identity != job.clip.video_id:
+        return Reason.ALIGNMENT, f"{job.source.path} is another video now"
+    return None
+
+
 def _stage_failure(job: ClipJob, run: Extraction, reason: Reason, message: str) -> None:
     content_key = content_keys(job.clip, job.settings, run.lineage).sample
     stage_clip(run.workspace.staging, clip_row(job, content_key, Status.FAILED, reason, message), [])
@@ -165,7 +185,14 @@ def _commit(work: ShardWork, run: Extraction) -> list[ClipRow]:
     for key in keys:
         if key not in state.staged:
             row = state.committed[key]
-            stage_clip(staging, row, read_sample_members(dataset, row))
+            try:
+                members = read_sample_members(dataset, row)
+            except SampleError as error:
+                run.damaged.add(key)
+                raise ClipsLostError(
+                    f"shard {work.shard:06d} is damaged, and extracted again: {error}"
+                ) from error
+            stage_clip(staging, row, members)
     rows = write_shard(dataset, work.shard, staging, keys)
     discard_staged(staging, keys)
     return rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ from prefect.utilities.annotations import quote
 from ray.exceptions import RayTaskError
 
 from extractors.interface import Lineage
-from pipelines.dataset_settings import DatasetSettings
+from pipelines.dataset_settings import DatasetSettings, keep
 from pipelines.frames import VideoSource
 from pipelines.ledger import Input, Summary, ledger_rows, plan_with_outcomes, summarise
 from pipelines.plan import extend_plan, video_filter
@@ -28,10 +29,10 @@ from pipelines.scan import VideoScan
 from pipelines.shard_work import Extraction, ShardWork, extract_shard, is_done, unfinished_clips
 from pipelines.video import first_line
 from pipelines.workers import WorkerLostError, WorkerPool, call, result_of
-from pipelines.workspace import Workspace
+from pipelines.workspace import LEDGER, PLAN, Workspace
 from shards.index import build_index
 from shards.schema import PlanRow, Status, VideoRow
-from shards.tables import read_rows, write_rows
+from shards.tables import DatasetError, read_rows, write_rows
 from shards.writer import committed_rows
 
 Value = TypeVar("Value")
@@ -45,7 +46,7 @@ TASKS_PER_WORKER = 2
 
 @dataclass(frozen=True)
 class Run:
-    """What all steps of one run share."""
+    """What all steps of one run share; `earlier` is the ledger as the run found it."""
 
     workspace: Workspace
     settings: DatasetSettings
@@ -53,18 +54,15 @@ class Run:
     pool: WorkerPool
     retry_reasons: frozenset[str]
     bars: Bars
-
-    def earlier(self) -> list[VideoRow]:
-        """The ledger as it stands."""
-        return _rows(self.ledger_file, VideoRow)
+    earlier: Sequence[VideoRow]
 
     @property
     def ledger_file(self) -> Path:
-        return self.workspace.dataset / "videos.parquet"
+        return self.workspace.dataset / LEDGER
 
     @property
     def plan_file(self) -> Path:
-        return self.workspace.dataset / "clips.parquet"
+        return self.workspace.dataset / PLAN
 
 
 def whole(value: Value) -> Value:
@@ -72,7 +70,8 @@ def whole(value: Value) -> Value:
     return cast(Value, quote(value))
 
 
-def _rows(path: Path, row_type: type) -> list[Any]:
+def rows_if_there(path: Path, row_type: type[Value]) -> list[Value]:
+    """The rows of a Parquet file; none where it is not there. Raises DatasetError."""
     return read_rows(path, row_type) if path.exists() else []
 
 
@@ -91,27 +90,42 @@ def _in_window(
         yield future
 
 
-@task(name="hash-inputs", cache_policy=NO_CACHE)
+@task(name="hash-inputs", retries=RETRIES, cache_policy=NO_CACHE)
 def hash_inputs(run: Run, paths: Sequence[Path] | None) -> list[Input]:
-    """Name every input's video by its bytes. Without paths, the inputs are those of the dataset's ledger."""
-    known: list[Input] = []
+    """Name every input's video by its bytes. Without paths, the inputs are those of the dataset's ledger.
+
+    What an earlier run left pending is an input of this one too.
+    """
+    known = [Input(Path(row.path), row.video_id) for row in run.earlier if row.video_id]
+    inputs = known if paths is None else []
     if paths is None:
-        earlier = run.earlier()
-        known = [Input(Path(row.path), row.video_id) for row in earlier if row.video_id]
-        paths = [Path(row.path) for row in earlier if not row.video_id]
+        paths = [Path(row.path) for row in run.earlier if not row.video_id]
     advance = run.bars.step("hash", len(paths))
     for path in paths:
-        try:
-            known.append(Input(path, run.workspace.identify(path)))
-        except OSError as error:
-            known.append(Input(path, "", Reason.MISSING, first_line(error)))
+        inputs.append(_identified(run.workspace, path))
         advance()
-    return sorted(known, key=lambda given: given.path)
+    named = {value for given in inputs for value in (given.path, given.video_id)}
+    pending = {row.video_id for row in run.earlier if row.status is Status.PENDING}
+    inputs += [
+        given for given in known if given.video_id in pending and not named & {given.path, given.video_id}
+    ]
+    return sorted(inputs, key=lambda given: given.path)
+
+
+def _identified(workspace: Workspace, path: Path) -> Input:
+    try:
+        str(path).encode()
+        return Input(path, workspace.identify(path))
+    except UnicodeEncodeError:
+        shown = Path(os.fsencode(path).decode("utf-8", "backslashreplace"))
+        return Input(shown, "", Reason.BAD_NAME, "its name is not UTF-8: rename it")
+    except (OSError, ValueError) as error:
+        return Input(path, "", Reason.MISSING, first_line(error))
 
 
 def scan_videos(run: Run, videos: Sequence[Input]) -> dict[str, VideoScan]:
     """What is known of every video from a scan: an earlier one where there is one, else a new one."""
-    known = {row.video_id: row for row in run.earlier()}
+    known = {row.video_id: row for row in run.earlier}
     paths = {given.video_id: given.path for given in reversed(videos) if given.video_id}
     scans: dict[str, VideoScan] = {}
     unknown: list[str] = []
@@ -152,16 +166,21 @@ def scan_video(path: Path, identity: str, run: Run) -> VideoScan:
             scan = VideoScan(identity, reason=error.reason, error=error.message)
         except RayTaskError as error:
             scan = VideoScan(identity, reason=Reason.SCAN, error=first_line(error.cause))
-    run.workspace.keep_scan(scan)
+    if scan.reason != Reason.MISSING:
+        run.workspace.keep_scan(scan)
     return scan
 
 
-@task(name="plan-clips", cache_policy=NO_CACHE)
+@task(name="plan-clips", retries=RETRIES, cache_policy=NO_CACHE)
 def plan_clips(run: Run, videos: Sequence[Input], scans: Mapping[str, VideoScan]) -> list[PlanRow]:
     """The dataset's plan with the clips of new videos, written to clips.parquet before any of them is
     extracted.
+
+    The ledger goes first: a kill between the two leaves videos that are pending and not planned, and the next
+    run plans them, whatever its inputs are.
     """
-    plan = _rows(run.plan_file, PlanRow)
+    keep(run.workspace, run.settings, run.lineage)
+    plan = rows_if_there(run.plan_file, PlanRow)
     planned = {row.video_id for row in plan}
     settings = run.settings.plan
     new = [
@@ -169,11 +188,11 @@ def plan_clips(run: Run, videos: Sequence[Input], scans: Mapping[str, VideoScan]
         for identity, scan in sorted(scans.items())
         if identity not in planned and not scan.reason and video_filter(scan, settings) is None
     ]
+    longer = extend_plan(plan, new, settings)
+    write_rows(run.ledger_file, VideoRow, ledger_rows(videos, scans, run.earlier, longer, settings))
     if new or not run.plan_file.exists():
-        plan = extend_plan(plan, new, settings)
-        write_rows(run.plan_file, PlanRow, plan)
-    write_rows(run.ledger_file, VideoRow, ledger_rows(videos, scans, run.earlier(), plan, settings))
-    return plan
+        write_rows(run.plan_file, PlanRow, longer)
+    return longer
 
 
 def extract_shards(run: Run, plan: Sequence[PlanRow]) -> Extracted:
@@ -217,12 +236,16 @@ def extract_one_shard(shard: int, work: ShardWork, extraction: Extraction) -> No
 def _works(run: Run, plan: Sequence[PlanRow]) -> Iterator[ShardWork]:
     sources = {
         row.video_id: _source(row)
-        for row in _rows(run.ledger_file, VideoRow)
+        for row in rows_if_there(run.ledger_file, VideoRow)
         if row.reason != Reason.DUPLICATE
     }
     shards: dict[int, list[ClipJob]] = {}
     for row in plan:
         if row.shard >= 0:
+            if row.video_id not in sources:
+                raise DatasetError(
+                    f"video {row.video_id} is in clips.parquet but not in the ledger: name its file again"
+                )
             job = ClipJob(row, sources[row.video_id], run.settings.sample)
             shards.setdefault(row.shard, []).append(job)
     return (ShardWork(shard, tuple(jobs)) for shard, jobs in sorted(shards.items()))
@@ -234,7 +257,7 @@ def _source(row: VideoRow) -> VideoSource:
     )
 
 
-@task(name="write-index", cache_policy=NO_CACHE)
+@task(name="write-index", retries=RETRIES, cache_policy=NO_CACHE)
 def write_index_and_ledger(
     run: Run,
     videos: Sequence[Input],
@@ -249,11 +272,12 @@ def write_index_and_ledger(
     dataset = run.workspace.dataset
     outcomes = {row.key: row for shard in shards for row in committed_rows(dataset, shard) or ()}
     plan = plan_with_outcomes(plan, outcomes)
-    ledger = ledger_rows(videos, scans, run.earlier(), plan, run.settings.plan)
+    ledger = ledger_rows(videos, scans, run.earlier, plan, run.settings.plan)
     write_rows(run.plan_file, PlanRow, plan)
     write_rows(run.ledger_file, VideoRow, ledger)
     build_index(dataset)
-    summary = summarise(dataset, ledger, plan, extracted.shards, extracted.errors)
+    is_unchanged = not extracted.shards and not extracted.errors and ledger == list(run.earlier)
+    summary = summarise(dataset, ledger, plan, extracted.shards, extracted.errors, is_unchanged)
     create_markdown_artifact(
         key="extract-poses", markdown=summary.to_markdown(), description=f"Dataset {dataset}"
     )

@@ -132,8 +132,10 @@ def decode(container: InputContainer, stream: VideoStream, damage: Damage) -> It
             damage.add(_said(error))
             continue
         for frame in frames:
-            if frame.is_corrupt or frame.width * frame.height > MAX_PIXELS:
+            if frame.is_corrupt:
                 damage.add("a decoded frame is marked corrupt")
+            elif frame.width * frame.height > MAX_PIXELS:
+                damage.add(f"a decoded frame has {frame.width}x{frame.height} pixels")
             else:
                 yield frame
 

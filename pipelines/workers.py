@@ -78,7 +78,7 @@ class Worker:
 
     def extract(self, job: ClipJob, dataset: Path, staging: Path, old_row: ClipRow | None) -> ClipRow:
         """Extract the job's clip, leave it in `staging`, and give its row. See pipelines.stage."""
-        with self._watch(START_SECONDS) as alive:
+        with self._watch(0.0 if self._extractor else START_SECONDS) as alive:
             if self._extractor is None:
                 self._extractor = load_extractor(self._preset)
             try:
@@ -250,7 +250,8 @@ def result_of(pending: Call) -> Any:
     try:
         return ray.get(pending.result)
     except LOST as error:
-        said = pending.lease.log.read_text()[pending.log_bytes :] if pending.lease.log.exists() else ""
+        log = pending.lease.log.read_bytes() if pending.lease.log.exists() else b""
+        said = log[pending.log_bytes :].decode(errors="replace")
         if _TIMEOUT_MARK in said:
             raise WorkerLostError(Reason.TIMEOUT, _where_it_hung(said)) from error
         raise WorkerLostError(Reason.WORKER_DIED, "the worker process died at this clip") from error

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,7 +18,11 @@ from typing import Any
 
 from pipelines.scan import VideoScan, video_id
 from shards.errors import UserError
+from shards.tables import write_durably
 from shards.writer import clean_temporaries
+
+LEDGER = "videos.parquet"
+PLAN = "clips.parquet"
 
 
 class BusyError(UserError):
@@ -54,6 +58,8 @@ class Workspace:
         OSError.
         """
         status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(f"{path} is no regular file")
         facts = (str(path), status.st_size, status.st_mtime_ns)
         if facts not in self.hashes:
             self.hashes[facts] = video_id(path)
@@ -71,10 +77,7 @@ class Workspace:
             return None
 
     def keep_scan(self, scan: VideoScan) -> None:
-        write_atomically(self._scan_file(scan.video_id), json.dumps(scan.to_json()))
-
-    def forget_scan(self, identity: str) -> None:
-        self._scan_file(identity).unlink(missing_ok=True)
+        write_text(self._scan_file(scan.video_id), json.dumps(scan.to_json()))
 
     @property
     def _hash_file(self) -> Path:
@@ -139,14 +142,9 @@ def check_output(dataset: Path) -> None:
         )
 
 
-def write_atomically(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
     """The file holds either what it held or all of `text`, whenever the process is killed."""
-    temporary = path.with_name(f"{path.name}.tmp")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    write_durably(path, lambda file: file.write(text.encode()))
 
 
 def read_json(path: Path) -> Any:
@@ -155,5 +153,5 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_bytes())
     except FileNotFoundError:
         return None
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise OutputError(f"{path} is damaged ({error}): restore it, or begin in another folder") from error

@@ -30,7 +30,7 @@ class DatasetError(UserError):
     """
 
 
-def write_durably(path: Path, write: Callable[[BinaryIO], None]) -> None:
+def write_durably(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Give `path` the content that `write` writes, under a temporary name until it is all on the disk.
 
     Whenever the process is killed, the file is as it was or as it is to be.
@@ -119,7 +119,8 @@ def open_parquet(path: Path, row_type: type) -> Iterator[pq.ParquetFile]:
     except (pa.ArrowException, OSError, ValueError) as error:
         first = next(iter(str(error).splitlines()), type(error).__name__)
         raise DatasetError(
-            f"{path} cannot be read ({first}): run dancemill extract again, or restore it"
+            f"{path} cannot be read ({first}): restore it; index.parquet and shards can also be removed, "
+            "and dancemill extract makes them again"
         ) from error
 
 

@@ -19,7 +19,7 @@ class RetryError(UserError):
 def retry(
     dataset: Path,
     *,
-    reason: Annotated[list[Reason], Parameter(negative="")],
+    reason: Annotated[list[str], Parameter(negative="")],
     workers: int = 0,
     ray_address: str | None = None,
     stall_seconds: float = 120.0,
@@ -44,6 +44,9 @@ def retry(
     """
     if not (dataset / "videos.parquet").is_file():
         raise RetryError(f"{dataset} holds no ledger (videos.parquet): run dancemill extract first")
+    for code in reason:
+        if code not in list(Reason):
+            raise RetryError(f"there is no reason {code!r}: the codes are {', '.join(Reason)}")
     return run_flow(
         {
             "inputs": [],

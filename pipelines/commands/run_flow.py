@@ -9,6 +9,7 @@ from typing import Any
 
 from pipelines.ledger import Summary
 from pipelines.request import check_request
+from pipelines.workspace import OutputError
 
 _QUIET = {
     "PREFECT_LOGGING_LEVEL": "CRITICAL",
@@ -40,10 +41,12 @@ def run_flow(parameters: Mapping[str, Any]) -> int:
         print(error.summary.to_markdown())
         print("error: the run failed; the ledger above says why", file=sys.stderr)
         return 1
+    except OSError as error:
+        raise OutputError(f"cannot go on in {parameters['out']}: {error}") from error
     except KeyboardInterrupt:
         print("stopped; the same command goes on from here", file=sys.stderr)
         return INTERRUPTED
     print(summary.to_markdown())
     if summary.is_unchanged:
-        print(f"nothing to do: {summary.dataset} is complete")
+        print(f"nothing to do: {summary.dataset} is as this command would make it")
     return 0

@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
+from renderers.mannequin.errors import MannequinError
 from renderers.mannequin.video import VideoSpec, render_video
 
 
@@ -29,7 +30,10 @@ def mannequin(
         Height in pixels; even.
     """
     spec = VideoSpec(width=width, height=height, fps=fps, seconds=seconds)
-    with Progress(console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task(f"{path.name}", total=spec.frame_count)
-        labels = render_video(path, spec, lambda done: bars.update(task, completed=done))
+    try:
+        with Progress(console=Console(stderr=True), transient=True) as bars:
+            task = bars.add_task(f"{path.name}", total=spec.frame_count)
+            labels = render_video(path, spec, lambda done: bars.update(task, completed=done))
+    except OSError as error:
+        raise MannequinError(f"cannot write {path}: {error.strerror or error}") from error
     Console(soft_wrap=True, highlight=False).print(f"{path} and {labels}", markup=False)

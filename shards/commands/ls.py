@@ -59,8 +59,8 @@ def ls(
     table = _clips(dataset) if all_clips else _samples(dataset)
     shown = _columns(columns, table.column_names, _SHOWN_OF_ALL if all_clips else _SHOWN)
     limit = limit if limit is not None else 0 if json else _TABLE_LIMIT
-    if limit < 0:
-        raise QueryError(f"--limit is {limit}, but must be 0 or more")
+    if not 0 <= limit < 2**63:
+        raise QueryError(f"--limit is {limit}, but must be 0 or more, and below 2**63")
     rows, matching = _query(table, where, _order(sort, table.column_names), shown, limit)
     if json:
         print_json([dict(zip(shown, row, strict=True)) for row in rows])
@@ -123,6 +123,10 @@ def _query(
     with duckdb.connect(config={"enable_external_access": False, "lock_configuration": True}) as connection:
         connection.register("samples", table)
         try:
+            if where:
+                connection.table("samples").filter(
+                    where
+                )  # a condition by itself, before it is put into the query
             if len(connection.extract_statements(query)) != 1:
                 raise QueryError(f"--where holds more than one condition: {where}")
             rows = connection.execute(query + (f" LIMIT {limit}" if limit else "")).fetchall()

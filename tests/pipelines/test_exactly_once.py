@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from shards.schema import PlanRow, Status, VideoRow
+from shards.tables import read_rows
 from tests.factories.runs import Finished, dancemill, files_of, kill, start
 from tests.factories.videos import write_numbered_video
 
@@ -94,6 +96,25 @@ def test_a_renamed_video_redoes_nothing(videos: Path, home: Path, left_alone: tu
         assert finished.code == 0 and "nothing to do" in finished.stdout
     finally:
         (videos / "renamed.mp4").rename(videos / "5.mp4")
+
+
+def test_a_replaced_video_never_gets_another_ones_sample(videos: Path, home: Path, tmp_path: Path) -> None:
+    """Same name, same frame times, other pixels; and its clips are to be made again."""
+    path = tmp_path / "video.mp4"
+    path.write_bytes((videos / "3.mp4").read_bytes())
+    out = tmp_path / "dataset"
+    assert dancemill(["extract", str(path), "--out", str(out), *SETTINGS], home).code == 0
+    write_numbered_video(path, count=24 * 3, b_frames=0, keyframe_interval=6)
+    (out / "shards" / "000000.parquet").unlink()
+    broken = tmp_path / "caf\udce9.mp4"
+    broken.write_bytes(b"")
+    finished = dancemill(["extract", str(tmp_path), "--out", str(out), *SETTINGS], home)
+    assert finished.code == 0, finished.stderr
+    rows = read_rows(out / "clips.parquet", PlanRow)
+    old = {(row.status, row.reason) for row in rows if row.shard == 0}
+    new = {(row.status, row.reason) for row in rows if row.shard == 1}
+    assert old == {(Status.FAILED, "alignment")} and new == {(Status.OK, "")}
+    assert "bad_name" in {row.reason for row in read_rows(out / "videos.parquet", VideoRow)}
 
 
 def test_ctrl_c_stops_soon_and_the_same_command_goes_on(

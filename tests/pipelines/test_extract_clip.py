@@ -212,9 +212,10 @@ def test_content_keys_follow_from_bytes_code_weights_and_parameters_alone(job: C
 @pytest.mark.parametrize(
     ("width", "height", "short_side", "stored"),
     [
-        (1080, 1920, 768, (768, 1366)),
+        (1080, 1920, 768, (768, 1364)),
         (540, 960, 768, (540, 960)),
         (541, 961, 768, (540, 960)),
+        (131, 1079, 768, (130, 1078)),
         (3840, 2160, 512, (910, 512)),
     ],
 )

@@ -55,3 +55,28 @@ def test_a_list_that_is_no_text_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_bytes(b"\xff\xfe\x00\x80")
     with pytest.raises(InputError, match="not a text file"):
         expand_inputs([str(tmp_path / "list.txt")])
+
+
+def test_a_dataset_in_a_folder_of_videos_is_no_input(folder: Path) -> None:
+    (folder / "dataset" / "shards").mkdir(parents=True)
+    for name in ("dataset.json", "videos.parquet", "shards/000000.tar"):
+        (folder / "dataset" / name).touch()
+    assert names(expand_inputs([str(folder)]), folder) == [
+        "a.mp4",
+        "b.mp4",
+        "deep/er/c.mov",
+        "with space.mp4",
+    ]
+    assert names(expand_inputs([str(folder / "**" / "*")]), folder) == names(
+        expand_inputs([str(folder)]), folder
+    )
+
+
+def test_a_link_that_leads_nowhere_is_an_input_for_the_ledger(folder: Path) -> None:
+    (folder / "dead.mp4").symlink_to(folder / "gone.mp4")
+    assert "dead.mp4" in names(expand_inputs([str(folder)]), folder)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_path(folder: Path) -> None:
+    (folder / "list.txt").write_bytes(b"\xef\xbb\xbfa.mp4\n")
+    assert names(expand_inputs([str(folder / "list.txt")]), folder) == ["a.mp4"]

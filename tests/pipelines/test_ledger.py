@@ -87,6 +87,31 @@ def test_rows_of_earlier_runs_stay() -> None:
     assert len(found) == 3
 
 
+def test_a_file_that_is_gone_keeps_its_one_row() -> None:
+    plan = [with_status(row, Status.OK) for row in extend_plan([], [SCANS["good"]], SETTINGS)]
+    before = rows_of([Input(Path("/a.mp4"), "good")], plan)
+    after = rows_of([Input(Path("/a.mp4"), "", Reason.MISSING, "gone")], plan, before)
+    assert [(row.path, row.status) for row in after] == [("/a.mp4", Status.OK)]
+
+
+def test_naming_fewer_inputs_loses_no_row_of_a_file_that_is_there(tmp_path: Path) -> None:
+    one, other, third = (tmp_path / name for name in ("a.mp4", "b.mp4", "c.mp4"))
+    for path in (one, other, third):
+        path.touch()
+    before = rows_of([Input(one, "good"), Input(other, "good")])
+    for named in (one, other, third):
+        after = rows_of([Input(named, "good")], earlier=before)
+        reasons = {row.path: row.reason for row in after}
+        assert reasons.keys() == {str(one), str(other), str(named)}
+        assert list(reasons.values()).count("") == 1
+
+
+def test_a_file_replaced_by_another_video_leaves_the_old_video_its_row() -> None:
+    before = rows_of([Input(Path("/a.mp4"), "good")])
+    after = rows_of([Input(Path("/a.mp4"), "small")], earlier=before)
+    assert [(row.path, row.video_id) for row in after] == [("/a.mp4", "good"), ("/a.mp4", "small")]
+
+
 def test_a_videos_status_follows_from_its_clips() -> None:
     first, second, left_out = extend_plan([], [SCANS["good"]], replace(SETTINGS, min_clip_seconds=3))
     video = [Input(Path("/a.mp4"), "good")]
