@@ -160,7 +160,7 @@ def test_extract_writes_the_members(dataset: Path, tmp_path: Path) -> None:
     assert written == {member.name: member.data for member in made_members(clip)}
 
 
-@pytest.mark.parametrize("name", ["../evil.txt", "/tmp/evil.txt", "a/b.txt", ".hidden", "evil", "a.txt\n"])
+@pytest.mark.parametrize("name", ["../evil.txt", "/evil.txt", "a/b.txt", ".hidden", "evil", "a.txt\n"])
 def test_extract_writes_nothing_for_a_name_that_is_no_plain_file(tmp_path: Path, name: str) -> None:
     make_dataset(tmp_path / "made", [MadeClip(0)])
     (row,) = read_rows(tmp_path / "made" / "index.parquet", ClipRow)
