@@ -3,6 +3,7 @@ run left alone.
 """
 
 import random
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -88,14 +89,22 @@ def test_a_lost_shard_and_a_lost_commit_are_made_again_with_the_same_bytes(
     assert files_of(whole) == before
 
 
-def test_a_renamed_video_redoes_nothing(videos: Path, home: Path, left_alone: tuple[Path, float]) -> None:
-    whole, _ = left_alone
+def test_a_renamed_video_redoes_nothing(
+    videos: Path, home: Path, left_alone: tuple[Path, float], tmp_path: Path
+) -> None:
+    out = tmp_path / "dataset"
+    shutil.copytree(left_alone[0], out)
+    before = files_of(out)
     (videos / "5.mp4").rename(videos / "renamed.mp4")
     try:
-        finished = extract(videos, whole, home)
-        assert finished.code == 0 and "nothing to do" in finished.stdout
+        finished = extract(videos, out, home)
     finally:
         (videos / "renamed.mp4").rename(videos / "5.mp4")
+    assert finished.code == 0 and " 0 shards written" in finished.stdout
+    after = files_of(out)
+    assert [name for name in before if after[name] != before[name]] == ["videos.parquet"]
+    names = [Path(row.path).name for row in read_rows(out / "videos.parquet", VideoRow)]
+    assert names == ["3.mp4", "4.mp4", "broken.mp4", "renamed.mp4"]
 
 
 def test_a_replaced_video_never_gets_another_ones_sample(videos: Path, home: Path, tmp_path: Path) -> None:
