@@ -70,11 +70,14 @@ def ledger_rows(
     clips: dict[str, list[PlanRow]] = defaultdict(list)
     for clip in plan:
         clips[clip.video_id].append(clip)
-    named = {str(given.path): given.video_id for given in inputs}
+    named = {(str(given.path), given.video_id) for given in inputs}
+    named_paths = {path for path, _ in named}
     known = {row.video_id: row for row in earlier if row.video_id and row.reason != Reason.DUPLICATE}
     kept_paths = {row.path for row in earlier if row.video_id}
     name_of = {
-        row.video_id: row.path for row in known.values() if row.path not in named and Path(row.path).exists()
+        row.video_id: row.path
+        for row in known.values()
+        if row.path not in named_paths and Path(row.path).exists()
     }
     rows = []
     for given in inputs:
@@ -92,7 +95,7 @@ def ledger_rows(
             row = replace(row, path=path) if row else VideoRow(path, given.video_id, Status.PENDING)
             rows.append(_with_clips(row, clips[given.video_id]))
     for row in earlier:
-        is_named = row.path in named and row.video_id in ("", named[row.path])
+        is_named = (row.path, row.video_id) in named or (row.path in named_paths and not row.video_id)
         is_renamed = row.reason != Reason.DUPLICATE and name_of.get(row.video_id, row.path) != row.path
         if not is_named and not is_renamed:
             rows.append(row if row.reason == Reason.DUPLICATE else _with_clips(row, clips[row.video_id]))

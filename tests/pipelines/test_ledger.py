@@ -110,6 +110,8 @@ def test_a_file_replaced_by_another_video_leaves_the_old_video_its_row() -> None
     before = rows_of([Input(Path("/a.mp4"), "good")])
     after = rows_of([Input(Path("/a.mp4"), "small")], earlier=before)
     assert [(row.path, row.video_id) for row in after] == [("/a.mp4", "good"), ("/a.mp4", "small")]
+    again = rows_of([Input(Path(row.path), row.video_id) for row in after], earlier=after)
+    assert again == after
 
 
 def test_a_videos_status_follows_from_its_clips() -> None:
