@@ -12,7 +12,7 @@ import pytest
 
 from shards.schema import PlanRow, Status, VideoRow
 from shards.tables import read_rows
-from tests.factories.runs import Finished, dancemill, files_of, kill, start
+from tests.factories.runs import Finished, dancemill, end_group, files_of, kill, start
 from tests.factories.videos import write_numbered_video
 
 pytestmark = pytest.mark.slow
@@ -135,7 +135,8 @@ def test_ctrl_c_stops_soon_and_the_same_command_goes_on(
     while process.poll() is None and not list((out / ".work" / "staging").glob("*.clip")):
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=30)
+    _, stderr = process.communicate(timeout=60)
+    end_group(process)
     assert process.returncode == 130
     assert "the same command goes on" in stderr and "Traceback" not in stderr
     assert extract(videos, out, home).code == 0
