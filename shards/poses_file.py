@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import io
 import math
+import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -52,6 +54,9 @@ def unpack_poses(data: bytes) -> dict[str, np.ndarray]:
         EOFError,
         NotImplementedError,
         RuntimeError,
+        SyntaxError,
+        struct.error,
+        tokenize.TokenError,
         zipfile.BadZipFile,
         zlib.error,
     ) as error:

@@ -10,7 +10,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shards.poses_file import pack_poses, unpack_poses
@@ -92,6 +92,7 @@ def test_a_header_that_claims_more_than_there_is_is_refused() -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(place=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255))
+@example(place=0.03625419851738787, flip=1)
 def test_a_flipped_byte_gives_an_error_or_arrays_of_the_schema(place: float, flip: int) -> None:
     data = bytearray(pack_poses(made_poses(CLIP)))
     data[int(place * len(data))] ^= flip
