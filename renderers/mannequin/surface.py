@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import trimesh
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, UInt8
 from scipy.sparse import csr_array, vstack
 
-from renderers.mannequin.person import Person, skin
+from renderers.mannequin.person import Person
 
 
 @dataclass(frozen=True)
@@ -26,16 +26,27 @@ class Surface:
     colours: Float[np.ndarray, "points 3"]
     texture_coordinates: Float[np.ndarray, "points 2"]
     roughness: float = 0.85
+    texture: UInt8[np.ndarray, "height width 3"] | None = None
+    """An sRGB picture that repeats; it multiplies the colours, read at the texture coordinates."""
+    actions: Float[np.ndarray, "actions points 3"] | None = None
+    """How far each facial action (`pose.Face`) at full strength moves each point; None where none does."""
 
     @property
     def normals(self) -> Float[np.ndarray, "points 3"]:
         """Unit normals at rest, out of the surface."""
-        corners = self.points[self.triangles]
-        faces = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-        normals = np.zeros_like(self.points)
-        for corner in range(3):
-            np.add.at(normals, self.triangles[:, corner], faces)
-        return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+        return point_normals(self.points, self.triangles)
+
+
+def point_normals(
+    points: Float[np.ndarray, "points 3"], triangles: Int[np.ndarray, "triangles 3"]
+) -> Float[np.ndarray, "points 3"]:
+    """Unit normals of a mesh at its points: the mean of those of the triangles about, by their areas."""
+    corners = points[triangles]
+    faces = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    normals = np.zeros_like(points)
+    for corner in range(3):
+        np.add.at(normals, triangles[:, corner], faces)
+    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
 
 
 def part_of(person: Person, *groups: str) -> Surface:
@@ -48,6 +59,7 @@ def part_of(person: Person, *groups: str) -> Surface:
         weights=person.weights[used],
         colours=np.ones((len(used), 3)),
         texture_coordinates=person.texture_coordinates[used],
+        actions=actions if (actions := person.actions[:, used]).any() else None,
     )
 
 
@@ -89,11 +101,17 @@ def cut(surface: Surface, level: Float[np.ndarray, "points"]) -> Surface:
         weights=csr_array(weights)[used],
         colours=extended(surface.colours)[used],
         texture_coordinates=extended(surface.texture_coordinates)[used],
+        actions=(
+            None
+            if surface.actions is None
+            else np.stack([extended(action)[used] for action in surface.actions])
+        ),
     )
 
 
 def refined(surface: Surface, where: Bool[np.ndarray, "triangles"] | None = None) -> Surface:
     """Every triangle in four, or only some; new points lie on the old edges, so no gap opens between."""
+    actions = np.zeros((0, len(surface.points), 3)) if surface.actions is None else surface.actions
     points, triangles, attributes = trimesh.remesh.subdivide(
         surface.points,
         surface.triangles,
@@ -102,6 +120,7 @@ def refined(surface: Surface, where: Bool[np.ndarray, "triangles"] | None = None
             "weights": surface.weights.toarray(),
             "colours": surface.colours,
             "texture_coordinates": surface.texture_coordinates,
+            "actions": np.moveaxis(actions, 0, 1).reshape(len(surface.points), -1),
         },
     )
     return replace(
@@ -111,6 +130,11 @@ def refined(surface: Surface, where: Bool[np.ndarray, "triangles"] | None = None
         weights=csr_array(attributes["weights"]),
         colours=attributes["colours"],
         texture_coordinates=attributes["texture_coordinates"],
+        actions=(
+            None
+            if surface.actions is None
+            else np.moveaxis(attributes["actions"].reshape(len(points), -1, 3), 1, 0)
+        ),
     )
 
 
@@ -126,12 +150,3 @@ def smoothed(surface: Surface, rounds: int, free: Bool[np.ndarray, "points"] | N
         moved = 0.5 * points + 0.5 * (neighbours @ points) / degree
         points = moved if free is None else np.where(free[:, None], moved, points)
     return replace(surface, points=points)
-
-
-def posed(
-    surface: Surface, normals: Float[np.ndarray, "points 3"], transforms: Float[np.ndarray, "bones 3 4"]
-) -> tuple[Float[np.ndarray, "points 3"], Float[np.ndarray, "points 3"]]:
-    """Points and unit normals in a pose; `normals` are the surface's own, computed once."""
-    points, rotations = skin(surface.points, surface.weights, transforms)
-    turned = np.einsum("pij,pj->pi", rotations, normals)
-    return points, turned / np.maximum(np.linalg.norm(turned, axis=1, keepdims=True), 1e-12)
