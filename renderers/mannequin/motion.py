@@ -1,176 +1,63 @@
-"""What a made person does: key poses of a dance with gestures and hand signs, and the smooth way between
-them.
-
-Between key poses every number follows a monotone cubic spline (PCHIP), which never overshoots: what holds for
-the key poses, such as the limits of a joint, holds between them.
-"""
+"""What a made person does: a motion gives a pose for every time, and each kind of motion is another
+performance for every state of the random numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import fields
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
 
-from renderers.mannequin.pose import Arm, Foot, Hand, Pose, Turn
-
-OPEN = Hand((0.0, 0.02, 0.02, 0.02, 0.02), spread=0.16, thumb_out=0.25)
-FLAT = Hand((0.05, 0.04, 0.04, 0.04, 0.04), spread=0.03)
-FIST = Hand((0.8, 0.95, 0.95, 0.95, 0.95), spread=0.0, thumb_out=-0.35, thumb_round=0.8)
-POINT = Hand((0.75, 0.02, 0.92, 0.95, 0.95), spread=0.0, thumb_out=-0.35, thumb_round=0.8)
-VICTORY = Hand((0.75, 0.02, 0.02, 0.92, 0.92), spread=0.2, thumb_out=-0.4, thumb_round=0.8)
-THREE = Hand((0.0, 0.02, 0.02, 0.92, 0.92), spread=0.2, thumb_out=0.35)
-LOVE = Hand((0.0, 0.02, 0.92, 0.92, 0.02), spread=0.16, thumb_out=0.4)
-"""The signs: names of what the hands show."""
+from renderers.mannequin import phrases
+from renderers.mannequin.errors import MannequinError
+from renderers.mannequin.person import Person
+from renderers.mannequin.pose import Place, Pose
+from renderers.mannequin.walking import SHORTEST_WALK, walk
 
 
-_Direction = tuple[float, float, float]
-_Directions = tuple[_Direction, _Direction, _Direction, _Direction]
-
-
-# Upper arm, forearm, hand and palm, with x outward, so that the same numbers do for either side.
-_READY = ((0.35, -0.10, -0.92), (0.30, -0.55, 0.78), (0.18, -0.25, 0.95), (-0.05, -0.97, -0.15))
-_SHOULDER = ((0.55, -0.12, -0.80), (0.30, -0.35, 0.90), (0.15, -0.12, 1.0), (-0.08, -1.0, -0.08))
-_RAISED = ((0.80, -0.10, 0.45), (0.35, -0.15, 0.92), (0.22, -0.10, 0.97), (-0.10, -1.0, -0.08))
-_WIDE = ((0.93, -0.10, -0.32), (0.48, -0.35, 0.78), (0.42, -0.12, 0.90), (0.05, -1.0, -0.10))
-_CHEST = ((0.45, -0.10, -0.88), (-0.10, -0.75, 0.60), (-0.10, -0.28, 0.95), (0.05, -0.95, -0.25))
-
-
-def _arms(left: _Directions, right: _Directions) -> tuple[Arm, Arm]:
-    return Arm(*left), Arm(*((-out, back, up) for out, back, up in right))
-
-
-_STANCE = (Foot(left=-0.05), Foot(left=0.05))
-
-PHRASE: tuple[tuple[float, Pose], ...] = (
-    (0.0, Pose(_arms(_READY, _READY), (OPEN, OPEN), _STANCE)),
-    (
-        0.7,
-        Pose(
-            _arms(_RAISED, _SHOULDER),
-            (OPEN, VICTORY),
-            (Foot(left=-0.05, up=-0.05), Foot(left=0.05, up=0.05)),
-            pelvis=Turn(left=0.10, lean=0.05),
-            chest=Turn(left=0.05, lean=-0.08),
-            head=Turn(left=0.18, lean=0.05),
-            shift=(0.07, 0.0, -0.025),
-        ),
-    ),
-    (
-        1.4,
-        Pose(
-            _arms(_SHOULDER, _RAISED),
-            (VICTORY, OPEN),
-            (Foot(left=-0.05, up=0.05), Foot(left=0.05, up=-0.05)),
-            pelvis=Turn(left=-0.10, lean=-0.05),
-            chest=Turn(left=-0.05, lean=0.08),
-            head=Turn(left=-0.18, lean=-0.05),
-            shift=(-0.07, 0.0, -0.025),
-        ),
-    ),
-    (
-        2.1,
-        Pose(
-            _arms(_WIDE, _WIDE),
-            (OPEN, OPEN),
-            _STANCE,
-            chest=Turn(forward=-0.04),
-            head=Turn(forward=-0.06),
-            shift=(0.0, 0.0, -0.045),
-        ),
-    ),
-    (
-        2.8,
-        Pose(
-            _arms(_SHOULDER, _CHEST),
-            (POINT, FIST),
-            (Foot(left=-0.05, outward=0.1), Foot(left=0.05)),
-            pelvis=Turn(left=0.12),
-            chest=Turn(left=-0.10),
-            head=Turn(left=0.12, forward=0.05),
-            shift=(0.03, 0.0, -0.02),
-        ),
-    ),
-    (
-        3.5,
-        Pose(
-            _arms(_CHEST, _SHOULDER),
-            (FIST, LOVE),
-            (Foot(left=-0.05), Foot(left=0.05, outward=0.1)),
-            pelvis=Turn(left=-0.12),
-            chest=Turn(left=0.10),
-            head=Turn(left=-0.12, forward=0.05),
-            shift=(-0.03, 0.0, -0.02),
-        ),
-    ),
-    (
-        4.2,
-        Pose(
-            _arms(_SHOULDER, _SHOULDER),
-            (LOVE, THREE),
-            (Foot(left=-0.05, up=0.05), Foot(left=0.05, up=-0.05)),
-            pelvis=Turn(lean=-0.05),
-            chest=Turn(lean=0.06),
-            head=Turn(lean=-0.08),
-            shift=(-0.06, 0.0, -0.02),
-        ),
-    ),
-    (
-        4.9,
-        Pose(
-            _arms(_RAISED, _RAISED),
-            (FLAT, OPEN),
-            _STANCE,
-            chest=Turn(forward=-0.06),
-            head=Turn(forward=-0.08),
-            shift=(0.0, 0.0, -0.005),
-        ),
-    ),
-    (5.6, Pose(_arms(_READY, _READY), (OPEN, OPEN), _STANCE)),
-)
-"""Key poses by time in seconds. The last is the first again: the phrase is danced in a loop."""
-
-
-class Motion:
-    """A phrase of key poses, danced in a loop."""
-
-    def __init__(self, phrase: tuple[tuple[float, Pose], ...] = PHRASE) -> None:
-        times = np.array([time for time, _ in phrase])
-        self._duration = times[-1]
-        numbers = np.array([list(_numbers(pose)) for _, pose in phrase])
-        # A period on either side makes the spline smooth where the phrase begins again.
-        times = np.concatenate([times[:-1] - self._duration, times, times[1:] + self._duration])
-        numbers = np.concatenate([numbers[:-1], numbers, numbers[1:]])
-        self._spline = PchipInterpolator(times, numbers)
+class Motion(Protocol):
+    """A pose for every time; the same time always gives the same pose."""
 
     def pose(self, time: float) -> Pose:
         """The pose at a time in seconds."""
-        return _rebuilt(PHRASE[0][1], iter(self._spline(time % self._duration)))
 
 
-_Value = TypeVar("_Value")
+def _walking(person: Person, rng: np.random.Generator, seconds: float, start: Place) -> Motion:
+    """Straight on or in a curve, from the start."""
+    seconds = max(seconds, SHORTEST_WALK)
+    length = min(float(rng.uniform(0.7, 1.5)) * seconds, _LONGEST_WALK)
+    bend = 0.0 if rng.random() < 0.35 else float(rng.uniform(-1.0, 1.0))
+    count = max(int(length / 0.8), 2)
+    headings = start.heading + bend * np.linspace(0, 1, count) * min(length / 2.5, 1.6)
+    hops = length / count * np.stack([np.sin(headings), -np.cos(headings)], axis=1)
+    points = np.array([start.x, start.y]) + np.concatenate([np.zeros((1, 2)), np.cumsum(hops, axis=0)])
+    return walk(person, rng, [(float(x), float(y)) for x, y in points], seconds)
 
 
-def _parts(value: Any) -> Iterator[Any]:
-    return (
-        iter(value) if isinstance(value, tuple) else (getattr(value, field.name) for field in fields(value))
-    )
+_LONGEST_WALK = 4.5
+"""In metres; then they stand."""
+
+_KINDS: dict[str, Callable[[Person, np.random.Generator, float, Place], Motion]] = {
+    "standing": phrases.standing,
+    "gestures": phrases.gestures,
+    "signing": phrases.signing,
+    "dance": phrases.dance,
+    "walking": _walking,
+    "turning": phrases.turning,
+    "fast_hands": phrases.fast_hands,
+}
+
+MOTIONS: tuple[str, ...] = tuple(_KINDS)
+"""The kinds of motion."""
 
 
-def _numbers(value: Any) -> Iterator[float]:
-    """The numbers in a pose or a part of one, in order."""
-    if isinstance(value, float):
-        yield value
-    else:
-        for part in _parts(value):
-            yield from _numbers(part)
+def make_motion(kind: str, person: Person, rng: np.random.Generator, seconds: float, start: Place) -> Motion:
+    """Another performance of a kind, from time 0 to `seconds`, beginning at a place.
 
-
-def _rebuilt(pattern: _Value, numbers: Iterator[float]) -> _Value:
-    """A pose, or a part of one, made like the pattern out of other numbers."""
-    if isinstance(pattern, float):
-        return type(pattern)(next(numbers))
-    parts = [_rebuilt(part, numbers) for part in _parts(pattern)]
-    return type(pattern)(parts) if isinstance(pattern, tuple) else type(pattern)(*parts)
+    Raises MannequinError for a kind that is none of MOTIONS, or for a length that is none.
+    """
+    if kind not in _KINDS:
+        raise MannequinError(f"motion is {kind!r}: give one of {', '.join(MOTIONS)}.")
+    if not 0 < seconds <= 3600:
+        raise MannequinError(f"seconds is {seconds}: give a length of up to 3600 seconds.")
+    return _KINDS[kind](person, rng, seconds, start)
