@@ -7,6 +7,7 @@ environment variable PYOPENGL_PLATFORM (egl or osmesa) overrides the choice.
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import ctypes.util
 import functools
@@ -74,7 +75,12 @@ def offscreen_renderer(width: int, height: int) -> Any:
         choose_platform()
         import pyrender
 
+        from renderers.readback import ReadbackRenderer
+
         _renderer = pyrender.OffscreenRenderer(width, height)
+        _renderer._renderer = ReadbackRenderer(width, height)
+        # Left to the interpreter's own end, OpenGL would be called after it has been taken down.
+        atexit.register(close)
     _renderer.viewport_width, _renderer.viewport_height = width, height
     return _renderer
 
