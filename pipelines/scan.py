@@ -33,7 +33,10 @@ MIN_SHOT_SECONDS = 0.5
 """Two cuts are further apart than this."""
 
 DEFAULT_FPS = 30.0
-"""Where a file declares no frame rate."""
+"""Where a file declares no frame rate, or one that no video has."""
+
+POSSIBLE_FPS = (0.001, 1000.0)
+"""A declared frame rate outside this range is a damaged file's."""
 
 STEADY_RATE = 0.25
 """The frame rate counts as variable when an interval is further than this share from the median one."""
@@ -155,17 +158,21 @@ class _Seen:
         self.stream = stream
         self.pts: list[int | None] = []
         self.size = (0, 0)
+        self.thumbnail_size = (0, 0)
         self.rotation = 0
         self.time_base = stream.time_base
-        self.rate = float(stream.average_rate or DEFAULT_FPS)
+        self.rate = _declared_rate(stream)
         self.detector = AdaptiveDetector(min_scene_len=max(1, round(MIN_SHOT_SECONDS * self.rate)))
         self.cuts: list[int] = []
 
     def add(self, frame: VideoFrame) -> None:
         if not self.pts:
             self.size, self.rotation = display_size(frame, self.stream), rotation(frame)
+            # The detector takes one size only, and a frame may have another than the first.
+            self.thumbnail_size = _thumbnail_size(frame)
         position = FrameTimecode(len(self.pts), self.rate)
-        self.cuts += [cut.frame_num for cut in self.detector.process_frame(position, _thumbnail(frame))]
+        thumbnail = _thumbnail(frame, self.thumbnail_size)
+        self.cuts += [cut.frame_num for cut in self.detector.process_frame(position, thumbnail)]
         self.pts.append(frame.pts)
 
     def times(self) -> tuple[tuple[float, ...], bool]:
@@ -197,10 +204,19 @@ def presentation_times(pts: Sequence[int | None], time_base: Fraction | None) ->
     return tuple(float(stamp * time_base) for stamp in given)
 
 
-def _thumbnail(frame: VideoFrame) -> UInt8[np.ndarray, "height width 3"]:
+def _declared_rate(stream: VideoStream) -> float:
+    rate = float(stream.average_rate or DEFAULT_FPS)
+    lowest, highest = POSSIBLE_FPS
+    return rate if lowest <= rate <= highest else DEFAULT_FPS
+
+
+def _thumbnail(frame: VideoFrame, size: tuple[int, int]) -> UInt8[np.ndarray, "height width 3"]:
+    return cv2.resize(frame.to_ndarray(format="bgr24"), size, interpolation=cv2.INTER_AREA)
+
+
+def _thumbnail_size(frame: VideoFrame) -> tuple[int, int]:
     scale = min(1.0, SHOT_DETECTION_SIDE / min(frame.width, frame.height))
-    width, height = max(1, round(frame.width * scale)), max(1, round(frame.height * scale))
-    return cv2.resize(frame.to_ndarray(format="bgr24"), (width, height), interpolation=cv2.INTER_AREA)
+    return max(1, round(frame.width * scale)), max(1, round(frame.height * scale))
 
 
 def _notes(damage: Damage, declared: int, frames: int, exact: bool) -> Iterator[str]:

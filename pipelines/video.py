@@ -80,7 +80,7 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         if error.errno in (errno.EACCES, errno.EPERM, errno.ENOENT):
             raise VideoError(Reason.MISSING, first_line(error)) from error
         raise _cannot_open(path, error) from error
-    except ValueError as error:
+    except (av.error.FFmpegError, ValueError) as error:
         raise _cannot_open(path, error) from error
     with container:
         pictures = [stream for stream in container.streams.video if not stream.disposition & _COVER]

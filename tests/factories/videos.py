@@ -4,35 +4,27 @@ scaling and turning.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
-from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 from jaxtyping import UInt8
 
-BITS = 10
-"""Frame numbers are below 2 ** BITS."""
+from renderers.mannequin import encoding
+from renderers.mannequin.damage import damaged
+from renderers.mannequin.encoding import Encoding, write_video
+from renderers.mannequin.numbering import burn_number, read_number
+
+__all__ = ["numbered_image", "read_number", "write_numbered_video", "write_sound", "write_truncated"]
 
 
 def numbered_image(number: int, size: tuple[int, int] = (160, 128)) -> UInt8[np.ndarray, "height width 3"]:
-    """A grey picture of `size` (width, height) whose top eighth shows the number as black and white bars."""
+    """A grey picture of `size` (width, height), redder to the right, that shows the number."""
     width, height = size
     image = np.full((height, width, 3), 128, np.uint8)
-    edges = np.linspace(0, width, BITS + 1).round().astype(int)
-    for bit in range(BITS):
-        image[: height // 8, edges[bit] : edges[bit + 1]] = 255 if number >> bit & 1 else 0
-    image[height // 8 :, :, 0] = np.linspace(60, 200, width)
-    return image
-
-
-def read_number(image: UInt8[np.ndarray, "height width 3"]) -> int:
-    """The number that an image shows."""
-    height, width = image.shape[:2]
-    edges = np.linspace(0, width, BITS + 1)
-    centres = ((edges[1:] + edges[:-1]) / 2).astype(int)
-    return sum(1 << bit for bit, x in enumerate(centres) if image[height // 16, x].mean() > 127)
+    image[:, :, 0] = np.linspace(60, 200, width)
+    return burn_number(image, number)
 
 
 def write_numbered_video(
@@ -48,51 +40,19 @@ def write_numbered_video(
     """A video of numbered frames; `times_ms` makes its frame rate variable, `turned` (counter-clockwise
     degrees) tags it.
     """
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=fps)
-        stored = np.rot90(numbered_image(0, size), -turned // 90)
-        stream.height, stream.width = stored.shape[:2]
-        stream.pix_fmt = "yuv420p"
-        stream.options = {"bf": str(b_frames), "g": str(keyframe_interval), "crf": "20"}
-        stream.time_base = stream.codec_context.time_base = (
-            Fraction(1, 1000) if times_ms else Fraction(1, fps)
-        )
-        if turned:
-            stream.set_display_rotation(turned)
-        for number in range(count):
-            upright = numbered_image(number, size)
-            frame = av.VideoFrame.from_ndarray(
-                np.ascontiguousarray(np.rot90(upright, -turned // 90)), "rgb24"
-            )
-            frame.time_base = stream.codec_context.time_base
-            frame.pts = times_ms[number] if times_ms else number
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
+    times = np.arange(count) / fps if times_ms is None else np.array(times_ms[:count]) / 1000
+    coding = Encoding(crf=20, b_frames=b_frames, keyframe_interval=keyframe_interval, rotation=turned)
+    write_video(path, (numbered_image(number, size) for number in range(count)), times, coding)
     return path
 
 
 def write_sound(path: Path, seconds: float = 1.0) -> Path:
     """A file with sound and no picture."""
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("aac", rate=44100)
-        stream.layout = "mono"
-        for start in range(0, int(44100 * seconds), 1024):
-            frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
-            frame.sample_rate, frame.pts = 44100, start
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
+    encoding.write_sound(path, seconds)
     return path
 
 
-def write_truncated(path: Path, whole: Path, share: float = 0.6) -> Path:
+def write_truncated(path: Path, whole: Path) -> Path:
     """The first part of a video whose index comes first, as a broken download leaves it."""
-    with av.open(str(whole)) as source, av.open(str(path), "w", options={"movflags": "faststart"}) as target:
-        given = source.streams.video[0]
-        kept = target.add_stream_from_template(given)
-        for packet in source.demux(given):
-            if packet.dts is not None:
-                packet.stream = kept
-                target.mux(packet)
-    data = path.read_bytes()
-    path.write_bytes(data[: int(len(data) * share)])
-    return path
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        return damaged(whole, "truncated", Path(folder)).replace(path)
