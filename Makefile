@@ -29,8 +29,8 @@ $(READY): requirements.txt setup/system.sh setup/python.sh
 	touch $(READY)
 
 demo: $(READY)
-	$(BIN)/dancemill mannequin $(DEMO)/person.mp4
-	$(BIN)/dancemill extract $(DEMO)/person.mp4 --out $(DEMO)/dataset
+	$(BIN)/dancemill synth --out $(DEMO)/people --seed 7 --frontal
+	$(BIN)/dancemill extract $(DEMO)/people --out $(DEMO)/dataset
 	$(BIN)/dancemill shards info $(DEMO)/dataset
 	$(BIN)/dancemill shards preview $(DEMO)/dataset --out $(DEMO)/preview.png
 

@@ -19,12 +19,15 @@ app = App(
 )
 app.command("pipelines.commands.extract:extract", name="extract", help="Videos to a dataset.")
 app.command("pipelines.commands.retry:retry", name="retry", help="Try again what failed.")
-app.command("renderers.mannequin.command:mannequin", name="mannequin", help="Make a video of a person.")
+app.command("renderers.mannequin.command:synth", name="synth", help="Videos of made people, with labels.")
 app.command(shards)
 
 
 def main() -> None:
-    """Run the command of sys.argv. Exit codes: 0 done, 1 not all well, 2 a mistake told in one message."""
+    """Run the command of sys.argv.
+
+    Exit codes: 0 done, 1 not all well, 2 a mistake told in one message, 130 stopped by Ctrl-C.
+    """
     try:
         sys.exit(app(exit_on_error=False) or 0)
     except CycloptsError:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -25,7 +26,8 @@ from pipelines.plan import clips_of_video
 from pipelines.sample_meta import ClipJob
 from pipelines.scan import scan_video
 from pipelines.settings import PlanSettings, SampleSettings
-from renderers.mannequin.video import VideoSpec, render_video
+from renderers.mannequin.spec import FRONTAL
+from renderers.mannequin.video import make_video
 from shards.poses_file import unpack_poses
 
 ROUNDS = 3
@@ -45,8 +47,7 @@ def bare(frames: list[Frame]) -> np.ndarray:
 def main() -> None:
     """Print the ratio, after asserting that both sides found the same body."""
     with TemporaryDirectory() as folder:
-        path = Path(folder) / "person.mp4"
-        render_video(path, VideoSpec(fps=30, seconds=3))
+        path = make_video(Path(folder), replace(FRONTAL, fps=30.0, seconds=3.0), seed=7, number=0)
         scan = scan_video(path, "0" * 16)
         clip = clips_of_video(scan, PlanSettings())[0]
         source = VideoSource(path, scan.video_id, scan.width, scan.height, 0, scan.codec, scan.exact_times)

@@ -9,6 +9,7 @@ import glob
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from renderers.mannequin.labels import LABELS_SUFFIX
 from shards.errors import UserError
 
 LIST_SUFFIX = ".txt"
@@ -23,10 +24,10 @@ class InputError(UserError):
 def expand_inputs(inputs: Iterable[str]) -> list[Path]:
     """Absolute paths of every file named: each once, sorted.
 
-    A folder gives every file below it that is neither hidden nor part of a dataset; a glob what it matches
-    (`**` crosses folders); a `.txt` file the paths in its lines, relative to its own folder, blank lines and
-    lines that begin with # left out. A path that a list names is kept even where no file is: that belongs
-    into the ledger.
+    A folder gives every file below it that is neither hidden nor part of a dataset, nor the labels of a
+    made video; a glob what it matches (`**` crosses folders); a `.txt` file the paths in its lines,
+    relative to its own folder, blank lines and lines that begin with # left out. A path that a list names
+    is kept even where no file is: that belongs into the ledger.
 
     Raises InputError for an input that does not exist, a glob or folder or list that gives nothing.
     """
@@ -47,7 +48,7 @@ def _expand(name: str) -> Iterator[Path]:
     path = _at_home(name)
     if path.is_dir():
         files = (file for file in path.rglob("*") if not _is_hidden(file.relative_to(path)))
-        yield from (absolute(file) for file in files if _is_file_or_dead_link(file) and not _in_dataset(file))
+        yield from (absolute(file) for file in files if _is_file_or_dead_link(file) and not _set_apart(file))
     elif path.suffix.lower() == LIST_SUFFIX and path.is_file():
         yield from _listed(path)
     elif path.exists():
@@ -74,6 +75,10 @@ def _at_home(name: str) -> Path:
 def _is_file_or_dead_link(path: Path) -> bool:
     """A link that leads nowhere belongs into the ledger."""
     return path.is_file() or (path.is_symlink() and not path.exists())
+
+
+def _set_apart(file: Path) -> bool:
+    return file.name.endswith(LABELS_SUFFIX) or _in_dataset(file)
 
 
 def _in_dataset(path: Path) -> bool:

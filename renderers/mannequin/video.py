@@ -1,111 +1,238 @@
-"""From a specification to a video of a made person and the labels beside it."""
+"""From a specification and a seed to videos of made people, each with its labels beside it."""
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import hashlib
+import math
+import multiprocessing
+import os
+import signal
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from fractions import Fraction
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
+from multiprocessing.sharedctypes import Synchronized
+from multiprocessing.synchronize import Event
 from pathlib import Path
+from typing import Any
 
-import av
 import numpy as np
+from jaxtyping import Float, UInt8
 
-from renderers.mannequin.camera import Camera, facing
-from renderers.mannequin.clothes import Outfit, dress
+from renderers.mannequin.damage import DAMAGES, damaged, file_suffix
+from renderers.mannequin.encoding import frame_times, write_video
 from renderers.mannequin.errors import MannequinError
-from renderers.mannequin.keypoints import keypoint_places
-from renderers.mannequin.labels import label_frame, labels_path, write_labels
-from renderers.mannequin.motion import Motion
-from renderers.mannequin.person import Shape, bone_transforms, make_person
-from renderers.mannequin.pose import bone_rotations
-from renderers.mannequin.stage import Stage
+from renderers.mannequin.labels import Row, labels_path, read_facts, write_labels
+from renderers.mannequin.look import make_figure
+from renderers.mannequin.numbering import burn_number
+from renderers.mannequin.plan import Plan, draw_plan
+from renderers.mannequin.spec import Spec
+from renderers.mannequin.take import Take
+from renderers.offscreen import OffscreenError
 
-_X264 = {"crf": "18", "preset": "veryfast"}
-_FRAME_HEIGHT, _FRAME_WIDTH = 2.5, 1.58
-"""What of the room must be in the picture, in metres: the raised and the outstretched arms."""
+MAKER = 1
+"""Raised with every change that can change a label or a picture: what an older one made is made again."""
 
+MOST_VIDEOS = 100_000
+"""As many numbers as names have."""
 
-@dataclass(frozen=True)
-class VideoSpec:
-    """What to make. Sizes are in pixels and must be even, as H.264's colour planes are half as large.
-
-    Raises MannequinError for a specification that cannot be made.
-    """
-
-    width: int = 540
-    height: int = 960
-    fps: float = 25.0
-    seconds: float = 5.0
-    shape: Shape = field(default_factory=Shape)
-    outfit: Outfit = field(default_factory=Outfit)
-
-    def __post_init__(self) -> None:
-        for name, size in (("width", self.width), ("height", self.height)):
-            if size % 2 or not 64 <= size <= 4096:
-                raise MannequinError(f"{name} is {size}: give an even number of pixels from 64 to 4096.")
-        if not 1 <= self.fps <= 240:
-            raise MannequinError(f"fps is {self.fps}: give 1 to 240 frames per second.")
-        if not 0 < self.seconds <= 3600:
-            raise MannequinError(f"seconds is {self.seconds}: give a length of up to 3600 seconds.")
-        if self.frame_count < 1:
-            raise MannequinError(
-                f"{self.seconds} s at {self.fps} frames per second is not one frame: give more."
-            )
-
-    @property
-    def frame_count(self) -> int:
-        """How many frames the video has."""
-        return round(self.seconds * self.fps)
+_THREADS = ("LP_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def camera_for(spec: VideoSpec) -> Camera:
-    """The camera that has the whole dance in the picture."""
-    height = max(_FRAME_HEIGHT, _FRAME_WIDTH * spec.height / spec.width)
-    return facing(
-        spec.width, spec.height, eye=(0.0, -1.6 * height, 1.3), target=(0.0, 0.0, 0.41 * height), frame=height
-    )
-
-
-def render_video(
-    path: Path, spec: VideoSpec = VideoSpec(), progress: Callable[[int], None] | None = None
+def make_video(
+    folder: Path, spec: Spec, seed: int, number: int, progress: Callable[[], None] | None = None
 ) -> Path:
-    """Make the video at `path` and its labels beside it; returns the labels' path.
+    """Make the video of a number in the sequence of a seed, and its labels beside it; returns its path.
 
-    The same specification gives the same labels to the bit, and on the same machine the same video.
-    `progress` is called after each frame with the number of frames made. Both files take their names when
-    they are complete. Raises MannequinError if `path` does not end in .mp4, and OffscreenError if there is no
-    off-screen OpenGL.
+    The same arguments give the same labels to the bit, and on the same machine the same video. What is
+    there already, complete and made to the same plan, stays. `progress` is called after each frame. Both
+    files take their names when they are complete. Raises MannequinError for what cannot be made, and
+    OffscreenError if there is no off-screen OpenGL.
     """
-    if path.suffix.lower() != ".mp4":
-        raise MannequinError(f"{path}: the video is written as .mp4; give a path that ends in it.")
-    person = make_person(spec.shape)
-    camera = camera_for(spec)
-    stage = Stage(person, dress(person, spec.outfit), camera)
-    places = keypoint_places(person)
-    motion = Motion()
-    rate = Fraction(spec.fps).limit_denominator(1001)
-    times = [float(number / rate) for number in range(spec.frame_count)]
-    rows = []
-    labels = labels_path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".making-") as folder:
-        unfinished = Path(folder) / path.name
-        with av.open(str(unfinished), "w") as container:
-            stream = container.add_stream("libx264", rate=rate, options=_X264)
-            stream.width, stream.height, stream.pix_fmt = spec.width, spec.height, "yuv420p"
-            # One thread: how x264 spreads a picture over threads changes its bytes.
-            stream.thread_count = 1
-            for number, time in enumerate(times):
-                pose = motion.pose(time)
-                transforms = bone_transforms(person, bone_rotations(person, pose), np.array(pose.shift))
-                picture, depth = stage.draw(transforms)
-                rows.append(label_frame(camera, places.posed(transforms), depth))
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-                if progress is not None:
-                    progress(number + 1)
-            container.mux(stream.encode(None))
-        write_labels(labels_path(unfinished), times, rows)
-        labels_path(unfinished).replace(labels)
-        unfinished.replace(path)
-    return labels
+    plan = draw_plan(spec, seed, number)
+    stem, suffix = f"{seed}-{number:05d}", file_suffix(plan.damage)
+    made = folder / f"{stem}{suffix}"
+    facts = _facts(plan)
+    if made.exists() and _has_facts(labels_path(made), facts):
+        return made
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".making-") as scratch:
+        path = Path(scratch) / f"{stem}.mp4"
+        times = frame_times(plan.frame_count, plan.fps, plan.encoding, plan.stream("times"))
+        rows: list[Row] = []
+        write_video(path, _frames(plan, times, rows, progress), times, plan.encoding)
+        if plan.damage:
+            (Path(scratch) / "damaged").mkdir()
+            path = damaged(path, plan.damage, Path(scratch) / "damaged")
+        write_labels(labels_path(path), rows, facts)
+        # Labels come last and say that the video is made: beside another plan's video there are none.
+        labels_path(made).unlink(missing_ok=True)
+        for other in {file_suffix(damage) for damage in ("", *DAMAGES)} - {suffix}:
+            made.with_suffix(other).unlink(missing_ok=True)
+        path.replace(made)
+        labels_path(path).replace(labels_path(made))
+    return made
+
+
+def make_videos(
+    folder: Path,
+    spec: Spec,
+    seed: int,
+    count: int,
+    processes: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> list[Path]:
+    """Make the first `count` videos of a seed in several processes (as many as there are cores, unless
+    said); returns their paths in order.
+
+    `progress` is called now and then with the number of frames made. A video that cannot be made does not
+    stop the others; afterwards MannequinError says which failed, and why. Raises OSError if the folder
+    cannot be written to.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
+        pass
+    processes = max(1, min(processes or len(os.sched_getaffinity(0)), count))
+    made: dict[int, Path] = {}
+    failed: dict[str, list[int]] = {}
+    waiting, working = iter(range(count)), dict[Future[Path], int]()
+    with video_pool(processes) as (pool, frames):
+        while True:
+            for number in islice(waiting, 2 * processes - len(working)):
+                working[pool.submit(_make_one, folder, spec, seed, number)] = number
+            if not working:
+                break
+            done, _ = wait(working, timeout=0.2, return_when=FIRST_COMPLETED)
+            for future in done:
+                number = working.pop(future)
+                try:
+                    made[number] = future.result()
+                except (MannequinError, OffscreenError, OSError) as error:
+                    failed.setdefault(str(error), []).append(number)
+            if progress is not None:
+                progress(frames.value)
+    if failed:
+        reasons = "; ".join(
+            f"video {', '.join(map(str, numbers))}: {reason}" for reason, numbers in failed.items()
+        )
+        raise MannequinError(f"{count - len(made)} of {count} videos could not be made: {reasons}")
+    return [made[number] for number in range(count)]
+
+
+@contextlib.contextmanager
+def video_pool(processes: int) -> Iterator[tuple[ProcessPoolExecutor, Synchronized[int]]]:
+    """Processes that make videos, with one thread each, as several that use all cores would wait for each
+    other; and how many frames they have made with `make_videos`.
+
+    Where it is left by an error or by Ctrl-C, its processes stop after the frame that they are at. Raises
+    MannequinError if a process is ended from outside.
+    """
+    context = multiprocessing.get_context("spawn")
+    frames, stop = context.Value("q", 0), context.Event()
+    with (
+        _one_thread_each(),
+        ProcessPoolExecutor(processes, context, initializer=_begin, initargs=(frames, stop)) as pool,
+    ):
+        try:
+            yield pool, frames
+        except BrokenProcessPool as error:
+            raise MannequinError(
+                "a process that makes videos was ended from outside, perhaps for want of memory: "
+                "give fewer --processes."
+            ) from error
+        except BaseException:
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+@contextlib.contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Processes begun within use one thread each. Libraries read these variables when they are loaded."""
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _has_facts(labels: Path, facts: dict[str, Any]) -> bool:
+    try:
+        return read_facts(labels) == facts
+    except MannequinError:
+        return False
+
+
+def _frames(
+    plan: Plan,
+    times: Float[np.ndarray, "frames"],
+    rows: list[Row],
+    progress: Callable[[], None] | None,
+) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
+    """The pictures in their order; the truth about each is added to `rows` as it is made."""
+    figures = [make_figure(look) for look in plan.looks]
+    noise = plan.stream("noise")
+    open_for = plan.exposure / plan.fps
+    for number, shot in enumerate(plan.shots):
+        first, last = shot.first, shot.first + shot.count
+        begun = float(times[first])
+        take = Take(plan, number, figures, float(times[last - 1]) - begun + 1 / plan.fps)
+        for frame in range(first, last):
+            exposure, truths = take.expose(float(times[frame]) - begun, open_for, noise)
+            rows += [
+                {"frame": frame, "time": float(times[frame]), "shot": number, **truth} for truth in truths
+            ]
+            yield burn_number(exposure.picture, frame) if plan.numbered else exposure.picture
+            if progress is not None:
+                progress()
+
+
+def _facts(plan: Plan) -> dict[str, Any]:
+    """How a video is made, as plain data that JSON gives back as it was."""
+    poses = hashlib.sha256(Path(plan.poses).read_bytes()).hexdigest() if plan.poses else ""
+    return _plain({"maker": MAKER, **dataclasses.asdict(plan), "poses": poses})
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    # JSON knows no infinity.
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+_frames_made: Synchronized[int]
+_stop: Event
+
+
+def _begin(frames: Synchronized[int], stop: Event) -> None:
+    global _frames_made, _stop
+    _frames_made, _stop = frames, stop
+    # Ctrl-C reaches every process of the terminal; the first one tells the others.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    import cv2
+    import torch
+
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+
+
+def _make_one(folder: Path, spec: Spec, seed: int, number: int) -> Path:
+    def count() -> None:
+        if _stop.is_set():
+            raise MannequinError("stopped")
+        with _frames_made.get_lock():
+            _frames_made.value += 1
+
+    return make_video(folder, spec, seed, number, count)
