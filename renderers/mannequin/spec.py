@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from renderers.mannequin.camera_path import FRAMINGS
 from renderers.mannequin.damage import DAMAGES
@@ -134,6 +135,23 @@ def _numbers(value: Any) -> list[float]:
     return [] if isinstance(value, str | bool) else [value]
 
 
+_TO_DO = {
+    "tuple_type": "give a list in brackets",
+    "missing": "there are too few values",
+    "too_long": "there are too many values",
+}
+
+
+def _told(mistake: ErrorDetails) -> str:
+    """What pydantic found wrong, in the words of a specification."""
+    own = mistake.get("ctx", {}).get("error")
+    if isinstance(own, MannequinError):
+        return str(own)
+    field, *places = mistake["loc"]
+    where = "".join(f"[{place}]" for place in places)
+    return f"{field}{where}: {_TO_DO.get(mistake['type'], mistake['msg'])}."
+
+
 FRONTAL = Spec(
     sizes=((540, 960),),
     people=(1,),
@@ -167,11 +185,7 @@ def read_spec(path: Path) -> Spec:
     try:
         spec = TypeAdapter(Spec).validate_python(given, strict=False)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise MannequinError(f"{path}: {where or 'the specification'}: {first['msg']}.") from error
-    except MannequinError as error:
-        raise MannequinError(f"{path}: {error}") from error
+        raise MannequinError(f"{path}: {_told(error.errors()[0])}") from error
     if spec.poses:
         poses = (path.parent / spec.poses).resolve()
         try:
