@@ -22,32 +22,48 @@ from renderers.wholebody import FACE, NAMES
 DEFINITIONS: tuple[tuple[str, str], ...] = (
     (
         "nose, eyes, ears",
-        "by Anny's COCO regressors, read at rest: beside the tip of the nose, middle of the eye, "
-        "middle of the ear; with the head",
+        "by Anny's COCO regressors, read at rest: a centimetre behind the tip of the nose, middle of "
+        "the eye, middle of the ear; with the head",
     ),
-    ("shoulders", "centre of the shoulder joint: where Anny's bone `upperarm01` begins"),
-    ("elbows", "centre of the elbow: where `lowerarm01` begins"),
+    (
+        "shoulders",
+        "centre of the shoulder joint: where Anny's bone `upperarm01` begins",
+    ),
+    (
+        "elbows",
+        "centre of the elbow: where `lowerarm01` begins",
+    ),
     (
         "wrists, hand wrists",
         "centre of the wrist: where `wrist` begins; the body's and the hand's are one point",
     ),
-    ("hips", "by Anny's COCO regressors, read at rest: in the flesh outside the hip joint; with the pelvis"),
-    ("knees", "centre of the knee: where `lowerleg01` begins"),
-    ("ankles", "centre of the ankle: where `foot` begins"),
+    (
+        "hips",
+        "by Anny's COCO regressors, read at rest: 1 to 3 cm inward, in front and below the hip joint,"
+        " where `upperleg01` begins; with the pelvis",
+    ),
+    (
+        "knees",
+        "centre of the knee: where `lowerleg01` begins",
+    ),
+    (
+        "ankles",
+        "centre of the ankle: where `foot` begins",
+    ),
     (
         "big toes, small toes, heels",
-        "by Anny's COCO regressors, read at rest: tips of the toes, back of the heel, "
-        "on bare feet; with the foot",
+        "by Anny's COCO regressors, read at rest on bare feet: tips of the toes, inside the heel 2 to"
+        " 3 cm from its back; with the foot",
     ),
     (
         "face 0-16",
-        "skin from right to left: before the ear at the height of the eye's outer corner, down from there "
-        "and along the edge of the jaw, about evenly; 8 is the chin, where it turns under",
+        "skin from right to left: before the ear at the height of the eye's outer corner, down from "
+        "there and along the edge of the jaw, about evenly; 8 is the chin, where it turns under",
     ),
     (
         "face 17-26",
-        "brows, right then left: five places on the middle line of the painted brow, 22, 12, 2, -8 and "
-        "-17 mm outward of the middle of the eye",
+        "brows, right then left: five places on the middle line of the painted brow, 22, 12, 2, -8 "
+        "and -17 mm outward of the middle of the eye",
     ),
     (
         "face 27-30",
@@ -56,26 +72,32 @@ DEFINITIONS: tuple[tuple[str, str], ...] = (
     ),
     (
         "face 31-35",
-        "under the nose, right to left: where the wing meets the cheek, the sill of the nostril, where nose "
-        "and upper lip meet in the middle, and the same on the left",
+        "under the nose, right to left: where the wing meets the cheek, the sill of the nostril, "
+        "where nose and upper lip meet in the middle, and the same on the left",
     ),
     (
         "face 36-47",
-        "edges of the lids, right eye then left: corner, upper lid at a third and two thirds of the way from "
-        "corner to corner, other corner, lower lid likewise back",
+        "edges of the lids, right eye then left: corner, upper lid at a third and two thirds of the "
+        "way from corner to corner, other corner, lower lid likewise back",
     ),
     (
         "face 48-59",
-        "border of the lips' red: right corner, upper lip with both peaks (50, 52) and the dip (51), left "
-        "corner, lower lip back",
+        "border of the lips' red: right corner, upper lip with both peaks (50, 52) and the dip (51), "
+        "left corner, lower lip back",
     ),
     (
         "face 60-67",
-        "where the lips part: right corner, three on the upper lip, left corner, three on the lower lip; "
-        "shut lips bring upper and lower ones together",
+        "where the lips part: right corner, three on the upper lip, left corner, three on the lower "
+        "lip; shut lips bring upper and lower ones together",
     ),
-    ("fingers 1-3", "centres of the finger's three joints, from the palm: where Anny's finger bones begin"),
-    ("fingers 4", "tip: the middle of the last 4 mm of the finger's surface, with its last bone"),
+    (
+        "fingers 1-3",
+        "centres of the finger's three joints, from the palm: where Anny's finger bones begin",
+    ),
+    (
+        "fingers 4",
+        "tip: the middle of the last 4 mm of the finger's surface, with its last bone",
+    ),
 )
 """Points by name or number, and where they are; left and right are the person's own."""
 
