@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from renderers.mannequin.clothes import Outfit, draw_outfit, dress
+from renderers.mannequin.clothes import dress
 from renderers.mannequin.hair import Hair, draw_hair
+from renderers.mannequin.outfit import Outfit, draw_outfit
 from renderers.mannequin.person import Person, Shape, draw_shape, make_person
 from renderers.mannequin.skin import Complexion, draw_complexion
 from renderers.mannequin.surface import Surface

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
-from renderers.mannequin.clothes import Outfit, Skirt, Top, draw_outfit, dress
+from renderers.mannequin.clothes import dress
 from renderers.mannequin.fabric import PATTERNS, Fabric, pattern_picture
 from renderers.mannequin.hair import HEADWEAR, STYLES, Hair, draw_hair, hair_surface
 from renderers.mannequin.keypoints import keypoint_places
+from renderers.mannequin.outfit import Outfit, Skirt, Top, draw_outfit
 from renderers.mannequin.person import BODY_VERTICES, Person, Shape, draw_shape, make_person, skin
 from renderers.mannequin.pose import Arm, Foot, Hand, Pose, Turn, posed_bones
 from renderers.mannequin.skin import Complexion, draw_complexion
