@@ -34,11 +34,16 @@ demo: $(READY)
 	$(BIN)/dancemill shards info $(DEMO)/dataset
 	$(BIN)/dancemill shards preview $(DEMO)/dataset --out $(DEMO)/preview.png
 
+# Ray and Prefect use every core by themselves; the other tests are spread over two.
+ALONE := tests/pipelines tests/test_readme.py
+
 test: $(READY)
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 $(ALONE:%=--ignore=%)
+	$(BIN)/pytest $(ALONE)
 
 test-fast: $(READY)
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -n 2 -m "not slow" $(ALONE:%=--ignore=%)
+	$(BIN)/pytest -m "not slow" $(ALONE)
 
 lint: $(READY)
 	$(BIN)/ruff check .
