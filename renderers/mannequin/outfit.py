@@ -19,9 +19,6 @@ from renderers.mannequin.fabric import (
 )
 from renderers.mannequin.person import Shape
 
-COLLARS = ("none", "band", "high", "shirt", "hood")
-"""What `Top.collar` can be."""
-
 
 @dataclass(frozen=True)
 class Top:
@@ -30,6 +27,7 @@ class Top:
     `sleeve` says where it ends: 0 at the shoulder (a tank top), 1 at the elbow, 2 at the wrist. `length` is
     how many metres the hem is below the waist. `loose` goes from 0 (tight) to 1. The neckline is `neck_depth`
     deep in front and `neck_width` away from the neck, in metres, and round (`neck_point` 0) or pointed (1).
+    `collar` is none, band, high, shirt or hood.
     """
 
     fabric: Fabric = field(default_factory=Fabric)

