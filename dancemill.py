@@ -7,6 +7,7 @@ import sys
 
 from cyclopts import App, CycloptsError
 
+from renderers.body_models.errors import ModelFileError
 from renderers.mannequin.errors import MannequinError
 from renderers.offscreen import OffscreenError
 from shards.commands import app as shards
@@ -35,7 +36,7 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except (UserError, MannequinError, OffscreenError) as error:
+    except (UserError, MannequinError, ModelFileError, OffscreenError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
 

@@ -13,9 +13,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from extractors import hand_motion
+from extractors.anny_fit.lineage import body_lineage
 from extractors.interface import Lineage
 from pipelines.settings import SampleSettings
-from shards.schema import SCHEMA_VERSION, PlanRow
+from shards.schema import NO_MODEL, SCHEMA_VERSION, PlanRow
+from shards.surface_conditions import DRAWING_VERSION
 
 FRAMES_VERSION = 1
 """Raised with every change of decoding, scaling or encoding that can change a stored byte."""
@@ -26,13 +28,15 @@ class ContentKeys:
     """One key for each part of a sample that can be kept while another is made anew, and one for the sample.
 
     frames: the JPEG images. keypoints: the extractor's numbers, which are stored in pixels of the stored
-    frame. hand_motion: what is measured from the keypoints and the video. sample: all of it, with the rule
-    that leaves clips out.
+    frame. hand_motion: what is measured from the keypoints and the video. body: the surface's parameters.
+    conditions: the images drawn from them. sample: all of it, with the rule that leaves clips out.
     """
 
     frames: str
     keypoints: str
     hand_motion: str
+    body: str
+    conditions: str
     sample: str
 
 
@@ -43,11 +47,14 @@ def content_keys(clip: PlanRow, settings: SampleSettings, lineage: Lineage) -> C
     frames = _key({"clip": chosen, "stored": stored, "jpeg_quality": settings.jpeg_quality})
     keypoints = _key({"clip": chosen, "stored": stored, "track": clip.track_id, "lineage": asdict(lineage)})
     motion = _key({"keypoints": keypoints, "version": hand_motion.VERSION})
+    fitted = {"model": settings.body_model, "lineage": asdict(body_lineage(lineage))}
+    body = _key({"keypoints": keypoints} | (fitted if settings.body_model != NO_MODEL else {}))
+    conditions = _key({"body": body, "drawing": DRAWING_VERSION})
     sample = _key(
         {"schema": SCHEMA_VERSION, "preset": settings.preset, "min_found": settings.min_found}
-        | {"frames": frames, "hand_motion": motion}
+        | {"frames": frames, "hand_motion": motion, "conditions": conditions}
     )
-    return ContentKeys(frames, keypoints, motion, sample)
+    return ContentKeys(frames, keypoints, motion, body, conditions, sample)
 
 
 def _key(facts: dict[str, Any]) -> str:

@@ -11,10 +11,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from extractors.anny_fit.lineage import body_lineage
 from extractors.interface import Lineage
 from pipelines.settings import PlanSettings, SampleSettings, SettingsError
 from pipelines.workspace import PLAN, Workspace, read_json, write_text
-from shards.schema import SCHEMA_VERSION
+from shards.schema import NO_MODEL, SCHEMA_VERSION
 
 FILE = "dataset.json"
 
@@ -65,13 +66,15 @@ def _named(named: Mapping[str, Any], settings: type) -> dict[str, Any]:
 
 def keep(workspace: Workspace, settings: DatasetSettings, lineage: Lineage) -> None:
     """Write dataset.json, where it would change."""
+    has_body = settings.sample.body_model != NO_MODEL
+    lineages = [lineage, body_lineage(lineage)] if has_body else [lineage]
     values = {
         "schema_version": SCHEMA_VERSION,
         "code_version": version("dancemill"),
         "preset": settings.sample.preset,
         "plan": asdict(settings.plan),
         "sample": asdict(settings.sample),
-        "extractors": [asdict(lineage)],
+        "extractors": [asdict(each) for each in lineages],
     }
     if read_json(workspace.dataset / FILE) != values:
         write_text(workspace.dataset / FILE, json.dumps(values, indent=2, sort_keys=True) + "\n")

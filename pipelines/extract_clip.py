@@ -1,5 +1,5 @@
-"""One clip, from its video to the members of its sample: decode, keypoints, hand motion, stored frames,
-poses.npz, meta.json.
+"""One clip, from its video to the members of its sample: decode, keypoints, hand motion, body, conditions,
+stored frames, poses.npz, meta.json.
 
 Dimension names: frames F, hands 2 (left, right), points 133 (COCO-WholeBody).
 """
@@ -18,23 +18,27 @@ from jaxtyping import Float, UInt8
 
 from extractors.hand_motion import hand_box, hand_movement, hand_sharpness
 from extractors.interface import Extractor, Frame, FramePose
+from pipelines.body_surface import BODY_ARRAYS, drawn_conditions, fitted_arrays, no_body
 from pipelines.content_keys import ContentKeys, content_keys
 from pipelines.frames import read_frames
 from pipelines.reasons import Reason
-from pipelines.sample_meta import ClipJob, sample_meta, stored_size
+from pipelines.sample_meta import ClipJob, sample_meta
 from renderers.wholebody import BODY, FACE, LEFT_HAND, RIGHT_HAND
 from shards.poses_file import pack_poses, unpack_poses
 from shards.schema import (
     LEFT,
     META_MEMBER,
+    NO_MODEL,
     POSES,
     POSES_MEMBER,
     RIGHT,
+    STORED_CONDITIONS,
     ClipRow,
     Member,
     PlanRow,
     Quality,
     Status,
+    condition_name,
     frame_name,
 )
 
@@ -70,9 +74,13 @@ def extract_clip(
         wanted = job.settings.min_found
         error = f"a person was found in {quality.body_found:.0%} of the frames, {wanted:.0%} are wanted"
         return clip_row(job, keys.sample, Status.FILTERED, Reason.NO_PERSON, error, quality), []
+    drawn: list[Member] = []
+    if job.settings.body_model != NO_MODEL:
+        drawn = _body_and_conditions(poses, job, keys, old, on_frame)
     meta = sample_meta(job, keys, extractor.lineage)
     members = [
         *(Member(frame_name(place), image) for place, image in enumerate(images)),
+        *drawn,
         Member(POSES_MEMBER, pack_poses(poses)),
         Member(META_MEMBER, json.dumps(meta, indent=1, sort_keys=True, ensure_ascii=False).encode()),
     ]
@@ -84,7 +92,7 @@ def clip_row(
 ) -> ClipRow:
     """The row of a clip with that outcome; its members are filled in when the shard is written."""
     clip = job.clip
-    width, height = stored_size(job.source.width, job.source.height, job.settings.short_side)
+    width, height = job.stored_size
     count = len(clip.frames)
     span = clip.times[-1] - clip.times[0]
     fps = (count - 1) / span if count > 1 else 0.0
@@ -110,6 +118,29 @@ def clip_row(
     )
 
 
+def _body_and_conditions(
+    poses: dict[str, np.ndarray],
+    job: ClipJob,
+    keys: ContentKeys,
+    old: OldSample | None,
+    on_frame: Callable[[], object],
+) -> list[Member]:
+    """Fill in the body's arrays, and draw what is drawn from them; equal parts of `old` are kept."""
+    if old is not None and old.keys.body == keys.body:
+        kept = unpack_poses(old.members[POSES_MEMBER])
+        poses |= {name: kept[name] for name in BODY_ARRAYS}
+    else:
+        poses |= fitted_arrays(poses, job.stored_size)
+    on_frame()
+    if old is not None and old.keys.conditions == keys.conditions:
+        return [
+            Member(name, old.members[name])
+            for condition in STORED_CONDITIONS
+            for name in (condition_name(condition, place) for place in range(len(job.clip.frames)))
+        ]
+    return drawn_conditions(poses, job.stored_size, on_frame)
+
+
 def _images_and_poses(
     job: ClipJob,
     extractor: Extractor,
@@ -120,7 +151,7 @@ def _images_and_poses(
     """The stored frames and the arrays of poses.npz; what `old` holds under an equal key is taken from
     there.
     """
-    size = stored_size(job.source.width, job.source.height, job.settings.short_side)
+    size = job.stored_size
     to_stored = np.array(size, np.float32) / np.array([job.source.width, job.source.height], np.float32)
     images: list[bytes] = []
     poses = _empty_poses(job.clip)
@@ -170,20 +201,16 @@ def _with_poses(
 
 
 def _empty_poses(clip: PlanRow) -> dict[str, np.ndarray]:
-    """Every array of the schema, with nothing found yet; cameras stay empty until something estimates
-    them.
-    """
+    """Every array of the schema, with nothing found yet and no body."""
     count = len(clip.frames)
     poses = {}
     for name, spec in POSES.items():
-        missing = np.nan if spec.dtype.kind == "f" else 0
-        poses[name] = np.full((0 if name in _NO_CAMERA else count, *spec.shape), missing, spec.dtype)
+        if name not in BODY_ARRAYS:
+            missing = np.nan if spec.dtype.kind == "f" else 0
+            poses[name] = np.full((count, *map(int, spec.shape)), missing, spec.dtype)
     poses["frame"][:] = clip.frames
     poses["time"][:] = clip.times
-    return poses
-
-
-_NO_CAMERA = ("camera_K", "world_to_camera")
+    return poses | no_body(count)
 
 
 def _store_pose(

@@ -11,6 +11,8 @@ from pipelines.dataset_settings import DatasetSettings, settle
 from pipelines.inputs import expand_inputs
 from pipelines.settings import RunSettings
 from pipelines.workspace import OutputError, check_output
+from renderers.offscreen import choose_platform
+from shards.schema import NO_MODEL
 
 
 @dataclass(frozen=True)
@@ -25,18 +27,24 @@ class Request:
 
 
 def check_request(parameters: Mapping[str, Any]) -> Request:
-    """The request that the flow's parameters make. Raises UserError for what its caller must mend."""
+    """The request that the flow's parameters make. Raises UserError for what its caller must mend, and
+    OffscreenError where conditions are to be drawn and nothing draws.
+    """
     try:
         dataset = Path(parameters["out"]).expanduser().resolve()
     except (RuntimeError, ValueError) as error:
         raise OutputError(f"--out {parameters['out']!r}: {error}") from error
     check_output(dataset)
     inputs = parameters["inputs"]
+    settings = settle(dataset, parameters)
+    if settings.sample.body_model != NO_MODEL:
+        # Before any work is begun: workers draw, on this machine or on ones like it.
+        choose_platform()
     goes_on = not inputs and (dataset / "videos.parquet").exists()
     return Request(
         dataset=dataset,
         paths=None if goes_on else expand_inputs(inputs),
-        settings=settle(dataset, parameters),
+        settings=settings,
         run=RunSettings(parameters["workers"], parameters["ray_address"], parameters["stall_seconds"]),
         retry_reasons=frozenset(parameters.get("retry_reasons") or ()),
     )

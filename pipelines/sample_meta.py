@@ -10,11 +10,13 @@ from typing import Any
 import cv2
 
 from extractors import hand_motion
+from extractors.anny_fit.lineage import body_lineage
 from extractors.interface import Licences, Lineage
 from pipelines.content_keys import ContentKeys
 from pipelines.frames import VideoSource
 from pipelines.settings import SampleSettings
-from shards.schema import SCHEMA_VERSION, PlanRow
+from shards.schema import NO_MODEL, SCHEMA_VERSION, STORED_CONDITIONS, PlanRow
+from shards.surface_conditions import DRAWING_VERSION
 
 HAND_MOTION = Lineage(
     extractor="hand_motion",
@@ -35,6 +37,11 @@ class ClipJob:
     source: VideoSource
     settings: SampleSettings
 
+    @property
+    def stored_size(self) -> tuple[int, int]:
+        """(width, height) of the stored frames."""
+        return stored_size(self.source.width, self.source.height, self.settings.short_side)
+
 
 def stored_size(width: int, height: int, short_side: int) -> tuple[int, int]:
     """(width, height) of the stored frame: never larger than the video's, both even, as video codecs want
@@ -52,6 +59,16 @@ def sample_meta(job: ClipJob, keys: ContentKeys, lineage: Lineage) -> dict[str, 
     something fills them.
     """
     clip, source = job.clip, job.source
+    conditions: dict[str, dict[str, Any]] = {
+        "skeleton": {"from": "poses.npz: keypoints, confidence", "lineage": asdict(lineage)},
+        "motion_blur": {
+            "from": "poses.npz: keypoints, confidence, sharpness, movement",
+            "lineage": asdict(HAND_MOTION),
+        },
+    }
+    if job.settings.body_model != NO_MODEL:
+        drawn = {"from": "poses.npz: body, hand and camera arrays", "lineage": asdict(body_lineage(lineage))}
+        conditions |= {name: drawn | {"drawing": DRAWING_VERSION} for name in STORED_CONDITIONS}
     own = {"key": clip.key, "member": "rgb"}
     return {
         "schema_version": SCHEMA_VERSION,
@@ -61,7 +78,7 @@ def sample_meta(job: ClipJob, keys: ContentKeys, lineage: Lineage) -> dict[str, 
         "track_id": clip.track_id,
         "first_frame": clip.first_frame,
         "num_frames": len(clip.frames),
-        "size": list(stored_size(source.width, source.height, job.settings.short_side)),
+        "size": list(job.stored_size),
         "source": {
             "size": [source.width, source.height],
             "rotation": source.rotation,
@@ -72,11 +89,8 @@ def sample_meta(job: ClipJob, keys: ContentKeys, lineage: Lineage) -> dict[str, 
         "preset": job.settings.preset,
         "person_selection": PERSON_SELECTION[job.settings.preset],
         "streams": {"target": own, "driving": own, "reference": own},
-        "conditions": {
-            "skeleton": {"from": "poses.npz: keypoints, confidence", "lineage": asdict(lineage)},
-            "motion_blur": {"from": "poses.npz: sharpness, movement", "lineage": asdict(HAND_MOTION)},
-        },
-        "body_model": "none",
+        "conditions": conditions,
+        "body_model": job.settings.body_model,
         "captions": [],
         "masks": [],
         "content_keys": asdict(keys),

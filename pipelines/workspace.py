@@ -7,7 +7,6 @@ the work noted here.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import stat
 from collections.abc import Iterator
@@ -18,15 +17,12 @@ from typing import Any
 
 from pipelines.scan import VideoScan, video_id
 from shards.errors import UserError
+from shards.lock import hold_dataset
 from shards.tables import write_durably
 from shards.writer import clean_temporaries
 
 LEDGER = "videos.parquet"
 PLAN = "clips.parquet"
-
-
-class BusyError(UserError):
-    """Another run is at work on the same dataset."""
 
 
 class OutputError(UserError):
@@ -113,16 +109,11 @@ def open_workspace(dataset: Path) -> Iterator[Workspace]:
             dataset / "shards",
         ):
             folder.mkdir(parents=True, exist_ok=True)
-        lock = (workspace.folder / "lock").open("w")
     except OSError as error:
         raise OutputError(
             f"cannot write to {dataset}: {error.strerror}. Name another folder with --out."
         ) from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise BusyError(f"another run is at work on {dataset}: wait for it to end, or stop it") from error
+    with hold_dataset(dataset):
         clean_temporaries(dataset)
         workspace._load_hashes()
         yield workspace

@@ -9,6 +9,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from shards.coding import CONDITION_SUFFIX, CodingError, lossless_size
 from shards.poses_file import unpack_poses
 from shards.schema import (
     META_MEMBER,
@@ -22,7 +23,6 @@ from shards.schema import (
     frame_name,
 )
 
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _JPEG_START_OF_FRAME = (0xC0, 0xC1, 0xC2)
 
 
@@ -85,11 +85,11 @@ def image_size(name: str, data: bytes) -> tuple[int, int] | None:
 
     Raises SampleError where the bytes are not what the name says.
     """
-    if name.endswith(".png"):
-        if data[:8] != _PNG_SIGNATURE or len(data) < 24:
-            raise SampleError(f"{name} is no PNG")
-        width, height = struct.unpack(">II", data[16:24])
-        return width, height
+    if name.endswith(CONDITION_SUFFIX):
+        try:
+            return lossless_size(data)
+        except CodingError as error:
+            raise SampleError(f"{name} {error}") from error
     if name.endswith(".jpg"):
         return _jpeg_size(name, data)
     return None

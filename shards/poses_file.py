@@ -15,10 +15,11 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.lib import format as npy
 
-from shards.schema import POSES, SampleError
+from shards.schema import POSES, SampleError, expected_shape
 
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 _UNIX = 3
+_ASCII = 128
 
 
 def pack_poses(poses: Mapping[str, np.ndarray]) -> bytes:
@@ -77,11 +78,16 @@ def _read_array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np.ndarray:
         if npy.read_magic(file) != (1, 0):  # type: ignore[no-untyped-call]
             raise SampleError(f"{name} is in another version of numpy's format")
         shape, column_order, dtype = npy.read_array_header_1_0(file)  # type: ignore[no-untyped-call]
-        if dtype != spec.dtype or shape[1:] != spec.shape or not shape or (column_order and len(shape) > 1):
+        if dtype != spec.dtype or not spec.fits(shape) or (column_order and len(shape) > 1):
             raise SampleError(
-                f"{name} is {dtype}{list(shape)}, expected {spec.dtype}{['frames', *spec.shape]}"
+                f"{name} is {dtype} {' x '.join(map(str, shape))}, "
+                f"expected {spec.dtype} {expected_shape(spec, 'frames')}"
             )
         size = math.prod(shape) * dtype.itemsize
         if file.tell() + size != entry.file_size:
             raise SampleError(f"{name} has {entry.file_size} bytes, its header says otherwise")
-        return np.frombuffer(bytearray(file.read()), dtype).reshape(shape)
+        data = bytearray(file.read())
+        # NumPy makes strings even of numbers that stand for no letter; printing one then fails.
+        if dtype.kind == "U" and (np.frombuffer(data, np.uint32) >= _ASCII).any():
+            raise SampleError(f"{name} holds letters that are not ASCII")
+        return np.frombuffer(data, dtype).reshape(shape)

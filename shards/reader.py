@@ -16,15 +16,20 @@ from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Bool, Float, UInt8
 
+from renderers.body_models.errors import ModelFileError
+from renderers.body_models.interface import BodyModel
+from renderers.motion_blur import draw_motion_blur
 from renderers.skeleton import OFFICIAL, Style, draw_skeleton
 from shards.check_sample import image_size, read_meta
+from shards.flip import flipped_but_for_body, flipped_poses
 from shards.index import FILE
 from shards.poses_file import unpack_poses
 from shards.sample_index import SampleIndex, read_index
 from shards.schema import (
     META_MEMBER,
+    NO_MODEL,
     POSES_MEMBER,
     STORED_CONDITIONS,
     ClipRow,
@@ -33,6 +38,13 @@ from shards.schema import (
     condition_name,
     frame_name,
 )
+from shards.surface_conditions import (
+    Models,
+    draw_surface_condition,
+    drawable_conditions,
+    frame_surfaces,
+    load_models,
+)
 from shards.tables import DatasetError
 from shards.writer import tar_path
 
@@ -40,8 +52,19 @@ OPEN_TARS = 256
 """So many tars stay open: a process commonly may have 1024 files."""
 
 
+_DRAWN_FROM_KEYPOINTS = ("skeleton", "motion_blur")
+
+_VALIDITY = {
+    "skeleton": "body_valid",
+    "motion_blur": "hand_valid",
+    "smpl_cs": "body_surface_valid",
+    "hands": "hand_surface_valid",
+}
+"""For each condition the array that says where there is something to draw."""
+
+
 class ConditionError(DatasetError):
-    """The dataset does not hold the condition; the message says which it has."""
+    """The sample cannot give the condition; the message says what it has, or what is missing."""
 
 
 class Dataset:
@@ -50,11 +73,20 @@ class Dataset:
     It can be handed to other processes by fork or pickle: each opens the tars that it reads itself.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        """Open the dataset in that folder. Raises DatasetError."""
+    def __init__(self, path: str | Path, body_models: str | Path | None = None) -> None:
+        """Open the dataset in that folder. Raises DatasetError.
+
+        `body_models` is the folder of the user's own files of SMPL-X and MANO: needed for samples with such
+        bodies where a condition is drawn again, as at another size or flipped.
+        """
         self.path = Path(path)
+        self._body_models = Path(body_models) if body_models is not None else None
         self._index = read_index(self.path / FILE)
+        self._open()
+
+    def _open(self) -> None:
         self._tars = _Tars(self.path)
+        self._models = load_models(self._body_models)
 
     def __len__(self) -> int:
         return len(self._index)
@@ -62,7 +94,7 @@ class Dataset:
     def __getitem__(self, number: int) -> Sample:
         if not -len(self) <= number < len(self):
             raise IndexError(f"{self.path} has {len(self)} samples, there is no number {number}")
-        return Sample(self._index, self._tars, number % len(self))
+        return Sample(self._index, self._tars, self._models, number % len(self))
 
     def __iter__(self) -> Iterator[Sample]:
         return (self[number] for number in range(len(self)))
@@ -81,21 +113,32 @@ class Dataset:
         return self._index.column(name)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "_index": self._index}
+        return {"path": self.path, "_body_models": self._body_models, "_index": self._index}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._tars = _Tars(self.path)
+        self._open()
 
 
 class Sample:
     """One sample; what is in its tar is read when it is asked for. Made by Dataset."""
 
-    def __init__(self, index: SampleIndex, tars: _Tars, number: int) -> None:
-        self._index, self._tars, self._number = index, tars, number
+    def __init__(
+        self, index: SampleIndex, tars: _Tars, models: Models, number: int, is_flipped: bool = False
+    ) -> None:
+        self._index, self._tars, self._models, self._number = index, tars, models, number
+        self.is_flipped = is_flipped
 
     def __repr__(self) -> str:
-        return f"Sample({self.key!r}, {self.num_frames} frames)"
+        return f"Sample({self.key!r}, {self.num_frames} frames{', flipped' * self.is_flipped})"
+
+    def flipped(self) -> Sample:
+        """The sample mirrored left to right, as if its video had been: frames, poses and all conditions.
+
+        Conditions are drawn again from mirrored numbers, so that the person's left hand has the colours of a
+        left hand. The row, the meta and the bytes of members stay as they are stored.
+        """
+        return Sample(self._index, self._tars, self._models, self._number, not self.is_flipped)
 
     @cached_property
     def row(self) -> ClipRow:
@@ -126,13 +169,13 @@ class Sample:
 
     def frame_bytes(self, number: int) -> bytes:
         """The JPEG of that frame of the clip, counted from 0. Raises IndexError and SampleError."""
-        if not 0 <= number < self.num_frames:
-            raise IndexError(f"{self.key} has {self.num_frames} frames, there is no number {number}")
+        self._check_number(number)
         return self.member(frame_name(number))
 
     def frame(self, number: int) -> UInt8[np.ndarray, "height width 3"]:
         """That frame of the clip as RGB. Raises IndexError and SampleError."""
-        return self._image(frame_name(number), self.frame_bytes(number))
+        image = self._image(frame_name(number), self.frame_bytes(number))
+        return np.ascontiguousarray(image[:, ::-1]) if self.is_flipped else image
 
     def frames(self, numbers: Sequence[int] | None = None) -> UInt8[np.ndarray, "frames height width 3"]:
         """Those frames, or all of them. Raises IndexError and SampleError."""
@@ -140,10 +183,27 @@ class Sample:
 
     @cached_property
     def poses(self) -> dict[str, np.ndarray]:
-        """Every array of POSES, checked. Raises SampleError."""
+        """Every array of POSES, checked. Raises SampleError, and ConditionError where the body model that
+        mirrors the parameters of a flipped sample is not there.
+        """
+        if not self.is_flipped:
+            return self._stored_poses
+        name = str(self._stored_poses["body_model"][0])
+        body_model = self._model(name) if name != NO_MODEL else None
+        return flipped_poses(self._stored_poses, self._stored_size()[1], body_model)
+
+    @cached_property
+    def _stored_poses(self) -> dict[str, np.ndarray]:
         poses = unpack_poses(self.member(POSES_MEMBER))
         check_poses(poses, self.num_frames)
         return poses
+
+    @cached_property
+    def _seen(self) -> dict[str, np.ndarray]:
+        """The arrays that need no body model, so that what is drawn from keypoints never does."""
+        if not self.is_flipped:
+            return self._stored_poses
+        return flipped_but_for_body(self._stored_poses, self._stored_size()[1])
 
     @cached_property
     def meta(self) -> dict[str, Any]:
@@ -156,47 +216,95 @@ class Sample:
         numbers: Sequence[int] | None = None,
         size: tuple[int, int] | None = None,
         style: Style = OFFICIAL,
-    ) -> UInt8[np.ndarray, "frames height width 3"]:
-        """Images of a condition for those frames, or all of them.
+    ) -> UInt8[np.ndarray, "frames height width 3"] | Float[np.ndarray, "frames height width 3"]:
+        """A condition for those frames, or all of them, at `size` (height, width) or that of the stored
+        frames.
 
-        The skeleton is drawn now, at `size` (height, width) or that of the stored frames, in `style`; smpl_cs
-        and hands are read as stored. Raises ConditionError for a condition that the sample does not hold.
+        The skeleton, in `style`, and motion_blur are drawn now. smpl_cs and hands are read as stored where
+        the sample holds them at this size, and else drawn from its body parameters: all are RGB, uint8, but
+        motion_blur, which has float32 planes (`renderers.motion_blur`). Raises ConditionError for a condition
+        that the sample cannot give, or for want of the body model that draws it; IndexError; SampleError; and
+        OffscreenError where a surface cannot be drawn on this machine.
         """
-        if name == "skeleton":
-            return np.stack([self._skeleton(number, size, style) for number in self._all_or(numbers)])
+        numbers = self._all_or(numbers)
+        stored_size = self._stored_size()
+        size = size or stored_size
+        if name in _DRAWN_FROM_KEYPOINTS:
+            return np.stack([self._from_keypoints(name, number, size, style) for number in numbers])
         if name not in self.conditions:
             raise ConditionError(f"{self.key} has no condition {name}: it has {', '.join(self.conditions)}")
-        if size is not None:
-            raise ConditionError(f"{name} is stored, and cannot be drawn at another size: leave size out")
-        names = [condition_name(name, number) for number in self._all_or(numbers)]
-        return np.stack([self._image(member, self.member(member)) for member in names])
+        if size == stored_size and not self.is_flipped and self._holds(name):
+            names = [condition_name(name, number) for number in numbers]
+            return np.stack([self._image(member, self.member(member)) for member in names])
+        if name not in drawable_conditions(self._stored_poses):
+            raise ConditionError(
+                f"{self.key} holds {name} as images, and no parameters to draw it from: it can be had at the "
+                "stored size, and not flipped"
+            )
+        return np.stack([self._from_surface(name, number, size) for number in numbers])
 
     @property
     def conditions(self) -> list[str]:
-        """Names that `condition` takes."""
-        stored = [
+        """Names that `condition` takes: of those that are drawn, if the sample holds what from."""
+        surfaces = [
             name
             for name in STORED_CONDITIONS
-            if self._index.place_of(self._number, condition_name(name, 0)) is not None
+            if self._holds(name) or name in drawable_conditions(self._stored_poses)
         ]
-        return ["skeleton", *stored]
+        return [*_DRAWN_FROM_KEYPOINTS, *surfaces]
+
+    def validity(self, condition: str) -> Bool[np.ndarray, "frames"]:
+        """In which frames there is something of the condition: a person, a surface, at least one hand.
+
+        Raises ConditionError for another name.
+        """
+        if condition not in _VALIDITY:
+            raise ConditionError(f"{condition} is no condition: {', '.join(_VALIDITY)} are")
+        valid = self._seen[_VALIDITY[condition]]
+        return valid.any(1) if valid.ndim > 1 else valid
+
+    def _holds(self, condition: str) -> bool:
+        return self._index.place_of(self._number, condition_name(condition, 0)) is not None
 
     def _all_or(self, numbers: Sequence[int] | None) -> Sequence[int]:
-        return range(self.num_frames) if numbers is None else numbers
+        numbers = range(self.num_frames) if numbers is None else numbers
+        for number in numbers:
+            self._check_number(number)
+        return numbers
+
+    def _check_number(self, number: int) -> None:
+        if not 0 <= number < self.num_frames:
+            raise IndexError(f"{self.key} has {self.num_frames} frames, there is no number {number}")
 
     def _stored_size(self) -> tuple[int, int]:
         """(height, width)."""
         index, number = self._index, self._number
         return int(index.column("height")[number]), int(index.column("width")[number])
 
-    def _skeleton(
-        self, number: int, size: tuple[int, int] | None, style: Style
+    def _from_keypoints(
+        self, name: str, number: int, size: tuple[int, int], style: Style
+    ) -> UInt8[np.ndarray, "height width 3"] | Float[np.ndarray, "height width 3"]:
+        names = ("keypoints", "confidence", "movement", "sharpness")
+        keypoints, confidence, movement, sharpness = (self._seen[array][number][None] for array in names)
+        source_size = self._stored_size()
+        if name == "skeleton":
+            return draw_skeleton(keypoints, confidence, size, source_size, style)
+        return draw_motion_blur(keypoints, confidence, movement, sharpness, size, source_size)
+
+    def _from_surface(
+        self, name: str, number: int, size: tuple[int, int]
     ) -> UInt8[np.ndarray, "height width 3"]:
-        if not 0 <= number < self.num_frames:
-            raise IndexError(f"{self.key} has {self.num_frames} frames, there is no number {number}")
-        stored = self._stored_size()
-        keypoints, confidence = self.poses["keypoints"][number], self.poses["confidence"][number]
-        return draw_skeleton(keypoints[None], confidence[None], size or stored, stored, style)
+        surfaces = frame_surfaces(self.poses, number, self._model)
+        return draw_surface_condition(name, surfaces, size, self._stored_size())
+
+    def _model(self, name: str, **options: Any) -> BodyModel:
+        try:
+            return self._models(name, **options)
+        except ModelFileError as error:
+            raise ConditionError(
+                f"{self.key} has a body of {name}, which cannot be drawn or mirrored without that model: "
+                f"{error} Its folder is named with Dataset(..., body_models=...) or --body-models."
+            ) from error
 
     def _image(self, name: str, data: bytes) -> UInt8[np.ndarray, "height width 3"]:
         """The size is checked before anything is decoded: a small file can claim a picture that fills the

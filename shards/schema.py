@@ -2,22 +2,46 @@
 units.
 
 Dimension names: frames F, hands 2 (left, right), points 133 (COCO-WholeBody), landmarks 33 (body) or 21
-(hand).
+(hand), parts 8 (BODY_PARTS); joints, shapes and expressions are as many as the sample's body model has,
+hand_joints and hand_shapes as its hand model.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any, get_type_hints
 
 import numpy as np
 import pyarrow as pa
+from jaxtyping import Bool
 
-SCHEMA_VERSION = 1
+from shards.coding import CONDITION_SUFFIX
+
+SCHEMA_VERSION = 2
 
 LEFT, RIGHT = 0, 1
 """Places of the person's left and right hand on every `hands` axis."""
+
+BODY_PARTS = (
+    *("trunk", "head", "left_arm", "right_arm"),
+    *("left_leg", "right_leg", "left_hand", "right_hand"),
+)
+"""The order of the `parts` axis."""
+
+NO_MODEL = "none"
+"""In `body_model` and `hand_model`: there is no such surface."""
+HANDS_OF_BODY = "body"
+"""In `hand_model`: the hands are the body surface's own."""
+BODY_MODELS = ("anny", "smplx", NO_MODEL)
+HAND_MODELS = ("mano", HANDS_OF_BODY, NO_MODEL)
+METRE = "metre"
+"""In `body_units`, so far the only unit."""
+
+
+BODY_PARAMETERS = ("body_pose", "body_shape", "body_expression", "body_translation")
+"""The arrays of a `BodyParameters`, in its order."""
 
 
 class Status(StrEnum):
@@ -50,7 +74,7 @@ def frame_name(number: int) -> str:
 
 def condition_name(condition: str, number: int) -> str:
     """The member that holds a stored condition's image for that frame of the clip."""
-    return f"{condition}.{number:03d}.png"
+    return f"{condition}.{number:03d}{CONDITION_SUFFIX}"
 
 
 @dataclass(frozen=True)
@@ -183,19 +207,36 @@ class VideoRow:
 
 @dataclass(frozen=True)
 class ArraySpec:
-    """Type, shape and meaning of one array of `poses.npz`. The first axis is the frames of the clip.
+    """Type, shape and meaning of one array of `poses.npz`. The first axis is the frames of the clip, unless
+    the array holds something of the clip as a whole.
 
-    An optional array may have no frames at all: named and typed, but empty until something fills it.
+    A name in the shape stands for a length that the sample's own models decide; it is the same in all arrays
+    of the sample. An optional array may have no frames at all: named and typed, but empty until something
+    fills it.
     """
 
     dtype: np.dtype[Any]
-    shape: tuple[int, ...]
+    shape: tuple[int | str, ...]
     meaning: str
     optional: bool = False
+    of_clip: bool = False
+
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        """Whether an array of that shape can be this one, whatever the number of frames and named lengths."""
+        rest = shape if self.of_clip else shape[1:]
+        return (
+            bool(shape)
+            and len(rest) == len(self.shape)
+            and all(isinstance(want, str) or want == got for want, got in zip(self.shape, rest, strict=True))
+        )
 
 
-def _array(dtype: Any, *shape: int, meaning: str, optional: bool = False) -> ArraySpec:
+def _array(dtype: Any, *shape: int | str, meaning: str, optional: bool = False) -> ArraySpec:
     return ArraySpec(np.dtype(dtype), shape, meaning, optional)
+
+
+def _names(*shape: int | str, meaning: str) -> ArraySpec:
+    return ArraySpec(np.dtype("<U32"), shape, meaning, of_clip=True)
 
 
 POSES: dict[str, ArraySpec] = {
@@ -231,6 +272,34 @@ POSES: dict[str, ArraySpec] = {
     ),
     "camera_K": _array(np.float64, 3, 3, meaning="intrinsics, pixels of the stored frame", optional=True),
     "world_to_camera": _array(np.float64, 4, 4, meaning="extrinsics, metres", optional=True),
+    "body_model": _names(1, meaning="what the body parameters belong to: anny, smplx or none"),
+    "body_units": _names(1, meaning="of lengths: metre"),
+    "body_joints": _names("joints", meaning="names of the joints of body_pose"),
+    "body_surface_valid": _array(np.bool_, meaning="there is a body surface in the frame"),
+    "body_part_valid": _array(
+        np.bool_, 8, meaning="enough of the part was seen: trunk, head, arms, legs, hands (left, right)"
+    ),
+    "body_pose": _array(
+        np.float32,
+        *("joints", 3),
+        meaning="rotation vector of each joint from rest, relative to its parent; NaN where none",
+        optional=True,
+    ),
+    "body_shape": _array(np.float32, "shapes", meaning="the model's shape numbers", optional=True),
+    "body_expression": _array(np.float32, "expressions", meaning="those of the face", optional=True),
+    "body_translation": _array(np.float32, 3, meaning="of the body in the world, metres", optional=True),
+    "hand_model": _names(1, meaning="mano; body where the hands are the body's own; or none"),
+    "hand_joints": _names("hand_joints", meaning="names of the joints of hand_pose"),
+    "hand_surface_valid": _array(np.bool_, 2, meaning="there is a hand surface in the frame"),
+    "hand_pose": _array(
+        np.float32,
+        *(2, "hand_joints", 3),
+        meaning="as body_pose, of a right hand: the left one is its mirror image",
+        optional=True,
+    ),
+    "hand_shape": _array(np.float32, 2, "hand_shapes", meaning="the model's shape numbers", optional=True),
+    "hand_translation": _array(np.float32, 2, 3, meaning="of the hand in its camera, metres", optional=True),
+    "hand_camera_K": _array(np.float64, 3, 3, meaning="intrinsics of the hands' camera", optional=True),
 }
 """Every array of `poses.npz`, by name."""
 
@@ -241,20 +310,34 @@ class SampleError(ValueError):
     """
 
 
-def check_poses(poses: dict[str, np.ndarray], frames: int) -> None:
+def expected_shape(spec: ArraySpec, frames: int | str, lengths: Mapping[str, int] | None = None) -> str:
+    """The array's shape in words, with the named lengths that are known."""
+    known = [(lengths or {}).get(str(length), length) for length in spec.shape]
+    return " x ".join(map(str, known if spec.of_clip else [frames, *known]))
+
+
+def check_poses(poses: Mapping[str, np.ndarray], frames: int) -> None:
     """Raise SampleError unless `poses` has exactly the arrays of POSES, in type and shape, for that many
-    frames.
+    frames, and what they say of times, confidence and surfaces can be.
     """
     missing, unknown = POSES.keys() - poses.keys(), poses.keys() - POSES.keys()
     if missing or unknown:
         raise SampleError(f"poses.npz: missing arrays {sorted(missing)}, unknown arrays {sorted(unknown)}")
+    lengths: dict[str, int] = {}
     for name, spec in POSES.items():
         array = poses[name]
-        lengths = (frames, 0) if spec.optional else (frames,)
-        if array.dtype != spec.dtype or array.shape[1:] != spec.shape or array.shape[0] not in lengths:
-            wanted = [frames, *spec.shape]
+        is_empty = spec.optional and array.shape[:1] == (0,)
+        fits = spec.fits(array.shape) and (spec.of_clip or is_empty or len(array) == frames)
+        if fits and not is_empty:
+            own = array.shape if spec.of_clip else array.shape[1:]
+            fits = all(
+                isinstance(wanted, int) or lengths.setdefault(wanted, length) == length
+                for wanted, length in zip(spec.shape, own, strict=True)
+            )
+        if array.dtype != spec.dtype or not fits:
             raise SampleError(
-                f"poses.npz: {name} is {array.dtype}{list(array.shape)}, expected {spec.dtype}{wanted}"
+                f"poses.npz: {name} is {array.dtype} {' x '.join(map(str, array.shape))}, "
+                f"expected {spec.dtype} {expected_shape(spec, frames, lengths)}"
             )
     if not (np.all(np.diff(poses["frame"]) > 0) and np.all(np.diff(poses["time"]) > 0)):
         raise SampleError("poses.npz: frame and time must increase strictly")
@@ -262,6 +345,65 @@ def check_poses(poses: dict[str, np.ndarray], frames: int) -> None:
         raise SampleError("poses.npz: time must be finite")
     if not np.all((poses["confidence"] >= 0) & (poses["confidence"] <= 1)):
         raise SampleError("poses.npz: confidence must lie in [0, 1]")
+    _check_body(poses)
+    _check_hands(poses)
+
+
+_CAMERA = ("camera_K", "world_to_camera")
+_HAND_PARAMETERS = ("hand_pose", "hand_shape", "hand_translation", "hand_camera_K")
+
+
+def _check_body(poses: Mapping[str, np.ndarray]) -> None:
+    model, units = str(poses["body_model"][0]), str(poses["body_units"][0])
+    if model not in BODY_MODELS:
+        raise SampleError(f"poses.npz: body_model is {model!r}, known are {', '.join(BODY_MODELS)}")
+    if units != METRE:
+        raise SampleError(f"poses.npz: body_units is {units!r}, expected {METRE}")
+    valid = poses["body_surface_valid"]
+    if model == NO_MODEL:
+        _refuse(poses, "body_model", BODY_PARAMETERS, valid)
+    else:
+        _require(poses, (*BODY_PARAMETERS, *_CAMERA), valid, "body_surface_valid")
+
+
+def _check_hands(poses: Mapping[str, np.ndarray]) -> None:
+    model, valid = str(poses["hand_model"][0]), poses["hand_surface_valid"]
+    if model not in HAND_MODELS:
+        raise SampleError(f"poses.npz: hand_model is {model!r}, known are {', '.join(HAND_MODELS)}")
+    if model == NO_MODEL:
+        _refuse(poses, "hand_model", _HAND_PARAMETERS, valid)
+    elif model == HANDS_OF_BODY:
+        _refuse(poses, "hand_model", _HAND_PARAMETERS, valid & ~poses["body_surface_valid"][:, None])
+    else:
+        _require(poses, _HAND_PARAMETERS[:-1], valid, "hand_surface_valid")
+        _require(poses, _HAND_PARAMETERS[-1:], valid.any(1), "hand_surface_valid")
+
+
+def _refuse(
+    poses: Mapping[str, np.ndarray],
+    model: str,
+    names: Sequence[str],
+    valid: Bool[np.ndarray, "frames *hands"],
+) -> None:
+    """A surface that there cannot be under this model's name."""
+    filled = [name for name in names if len(poses[name])]
+    if filled or valid.any():
+        raise SampleError(
+            f"poses.npz: {model} is {poses[model][0]}, but there are "
+            + (f"numbers in {', '.join(filled)}" if filled else "frames with its surface")
+        )
+
+
+def _require(
+    poses: Mapping[str, np.ndarray],
+    names: Sequence[str],
+    valid: Bool[np.ndarray, "frames *hands"],
+    flag: str,
+) -> None:
+    """Where there is a surface, the numbers that it is drawn from."""
+    for name in names if valid.any() else ():
+        if not len(poses[name]) or not np.isfinite(poses[name][valid]).all():
+            raise SampleError(f"poses.npz: {name} must be finite where {flag} says that there is a surface")
 
 
 _SPAN = pa.struct(

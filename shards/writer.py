@@ -27,7 +27,7 @@ TAR_BYTES = "tar_bytes"
 """The tar's size, in the metadata of the shard's Parquet."""
 
 _STAGED_ROW = "row.json"
-_KEY = re.compile(r"^[A-Za-z0-9_-]{1,80}$")
+KEY = re.compile(r"^[A-Za-z0-9_-]{1,80}$")
 """A dot would end the key for readers of the tar, and a longer one would not fit into its headers."""
 
 
@@ -76,7 +76,7 @@ def discard_staged(staging: Path, keys: Sequence[str]) -> None:
 
 
 def _staged_path(staging: Path, key: str) -> Path:
-    if not _KEY.match(key):
+    if not KEY.match(key):
         raise SampleError(f"{key!r} cannot be a key: letters, digits, - and _ can, up to 80 of them")
     return staging / f"{key}.clip"
 

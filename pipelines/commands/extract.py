@@ -23,6 +23,7 @@ def extract(
     short_side: int | None = None,
     jpeg_quality: int | None = None,
     min_found: float | None = None,
+    body_model: str | None = None,
     workers: int = 0,
     ray_address: str | None = None,
     stall_seconds: float = 120.0,
@@ -60,6 +61,8 @@ def extract(
         Of stored frames, 1 to 100, 95 by default.
     min_found
         A clip is left out if a person is found in a smaller share of its frames; 0.5 by default.
+    body_model
+        What a body is fitted to, and smpl_cs and hands are drawn from: anny by default; none leaves them out.
     workers
         Processes; 0 takes one for each CPU.
     ray_address

@@ -76,7 +76,7 @@ class Drawing:
         colours: Float[np.ndarray, "points 3"] | None = None,
     ) -> None:
         """Where the points of a piece are now, in world metres, and their colours, sRGB in [0, 1]."""
-        self._primitives[number].change(points, colours)
+        self._primitives[number].change(points, colours=colours)
 
     def colour(
         self,
@@ -159,28 +159,17 @@ def _primitive(piece: Piece) -> Any:
     import pyrender
     from OpenGL import GL
 
-    class Changing(pyrender.Primitive):  # type: ignore[misc]
-        def change(self, points: np.ndarray, colours: np.ndarray | None) -> None:
-            self.positions = points
-            if colours is not None:
-                self.color_0 = np.concatenate([colours, np.ones((len(colours), 1))], axis=1)
-            if self._in_context():
-                numbers = [self.positions, self.texcoord_0, self.color_0]
-                data = np.hstack([part for part in numbers if part is not None], dtype=np.float32)
-                GL.glBindBuffer(GL.GL_ARRAY_BUFFER, self._buffers[0])
-                GL.glBufferSubData(GL.GL_ARRAY_BUFFER, 0, data.nbytes, data)
+    from renderers.changing_mesh import ChangingMesh
 
     texture = None
     if piece.texture is not None:
         sampler = pyrender.Sampler(magFilter=GL.GL_LINEAR, minFilter=GL.GL_LINEAR_MIPMAP_LINEAR)
         texture = pyrender.Texture(source=piece.texture, source_channels="RGB", sampler=sampler)
-    return Changing(
-        positions=np.zeros((piece.point_count, 3)),
-        texcoord_0=piece.texture_coordinates if texture is not None else None,
-        color_0=np.ones((piece.point_count, 4)),
-        indices=piece.triangles,
+    return ChangingMesh(
+        piece.point_count,
+        piece.triangles,
+        texture_coordinates=piece.texture_coordinates if texture is not None else None,
         material=pyrender.MetallicRoughnessMaterial(
             baseColorFactor=(1.0, 1.0, 1.0, 1.0), baseColorTexture=texture, doubleSided=True
         ),
-        mode=pyrender.constants.GLTF.TRIANGLES,
     )

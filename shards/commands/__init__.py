@@ -10,6 +10,7 @@ _COMMANDS = {
     "show": "One sample: arrays, members, meta.",
     "extract": "One sample's members as files.",
     "preview": "One sample as a picture, and as a video.",
+    "rerender": "The conditions of bodies drawn again. Exit code 1 where there is nothing to draw.",
     "lint": "Check every byte. Exit code 1 if anything is wrong.",
 }
 

@@ -23,9 +23,10 @@ def preview(
     out: Path,
     video: Path | None = None,
     rows: int = 3,
+    body_models: Path | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
-    """Draw one sample: frames, their skeletons, and how sharp and fast its hands are.
+    """Draw one sample: frames, their conditions, and how sharp and fast its hands are.
 
     Parameters
     ----------
@@ -36,9 +37,11 @@ def preview(
     out
         The picture's file, a .png.
     video
-        A file for a video, an .mp4: frame, skeleton over it and skeleton, side by side.
+        A file for a video, an .mp4: the frame and its conditions, side by side.
     rows
         Rows of pictures.
+    body_models
+        The folder of your own files of SMPL-X and MANO, for bodies that are not stored as images.
     json
         Print the paths as JSON.
     """
@@ -48,7 +51,7 @@ def preview(
         raise PreviewError(f"--video is {video}, but must end in .mp4")
     if rows < 1:
         raise PreviewError(f"--rows is {rows}, but must be 1 or more")
-    sample = sample_or_first(dataset, key)
+    sample = sample_or_first(dataset, key, body_models)
     from shards.contact_sheet import contact_sheet, write_video
 
     try:

@@ -11,9 +11,11 @@ from shards.schema import SampleError
 from shards.tables import DatasetError
 
 
-def sample_or_first(dataset: Path, key: str | None) -> Sample:
-    """The sample with that key, or without one the first of the dataset. Raises DatasetError."""
-    samples = Dataset(dataset)
+def sample_or_first(dataset: Path, key: str | None, body_models: Path | None = None) -> Sample:
+    """The sample with that key, or without one the first of the dataset, opened with that folder of body
+    models. Raises DatasetError.
+    """
+    samples = Dataset(dataset, body_models)
     if key is not None:
         return samples.sample(key)
     if not len(samples):

@@ -53,9 +53,12 @@ def show(
 
 
 def _array_facts(name: str, array: np.ndarray) -> dict[str, Any]:
-    """Range over the numbers in it, and the share that are NaN."""
+    """Range over the numbers in it, and the share that are NaN; of names the first and the last."""
     known = array[~np.isnan(array)] if array.dtype.kind == "f" else array
-    low, high = (known.min().item(), known.max().item()) if known.size else (None, None)
+    low, high = None, None
+    if known.size:
+        ends = (known[0], known[-1]) if array.dtype.kind == "U" else (known.min(), known.max())
+        low, high = (end.item() for end in ends)
     return {
         "array": name,
         "shape": "x".join(map(str, array.shape)),

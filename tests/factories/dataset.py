@@ -12,10 +12,13 @@ import cv2
 import numpy as np
 
 from renderers.wholebody import KEYPOINT_COUNT, LEFT_HAND, RIGHT_HAND
+from shards.coding import encode_lossless
 from shards.index import build_index
 from shards.poses_file import pack_poses
 from shards.schema import (
     META_MEMBER,
+    METRE,
+    NO_MODEL,
     POSES,
     POSES_MEMBER,
     SCHEMA_VERSION,
@@ -29,6 +32,7 @@ from shards.schema import (
 )
 from shards.tables import write_rows
 from shards.writer import stage_clip, write_shard
+from tests.factories.made_body import with_body
 
 FPS = 25
 LINEAGE = {
@@ -50,6 +54,8 @@ class MadeClip:
     """width, height"""
     status: Status = Status.OK
     conditions: tuple[str, ...] = ()
+    body: bool = False
+    """Whether it has a body, whose surface is drawn with `tests.factories.made_body.made_model`."""
 
     @property
     def key(self) -> str:
@@ -65,10 +71,10 @@ class MadeClip:
 
 
 def made_poses(clip: MadeClip) -> dict[str, np.ndarray]:
-    """Every array of POSES: a person of moving points, hands in some frames, no cameras."""
+    """Every array of POSES: a person of moving points, hands in some frames, no cameras but of a body."""
     random = np.random.default_rng(clip.number)
     count, (width, height) = clip.frames, clip.size
-    poses = {name: np.zeros((count, *spec.shape), spec.dtype) for name, spec in POSES.items()}
+    poses = {name: _unfilled(name, count) for name in POSES}
     poses["frame"][:] = clip.first_frame + np.arange(count)
     poses["time"][:] = poses["frame"] / FPS
     poses["keypoints"][:] = random.uniform(0, [width, height], (count, KEYPOINT_COUNT, 2))
@@ -85,9 +91,21 @@ def made_poses(clip: MadeClip) -> dict[str, np.ndarray]:
         poses["movement"][:, hand] = np.where(moving, random.normal(0, 1, (count, 2)), np.nan)
     poses["sharpness_raw"][:] = poses["sharpness"]
     poses["movement_raw"][:] = poses["movement"]
-    for name in ("camera_K", "world_to_camera"):
-        poses[name] = poses[name][:0]
-    return poses
+    poses["body_model"][:] = poses["hand_model"][:] = NO_MODEL
+    poses["body_units"][:] = METRE
+    return with_body(poses, clip.size, random) if clip.body else poses
+
+
+def _unfilled(name: str, frames: int) -> np.ndarray:
+    """Zeros; with no frames where only a body model or an estimator of cameras could fill the array."""
+    spec = POSES[name]
+    lengths = [length if isinstance(length, int) else 0 for length in spec.shape]
+    if spec.of_clip:
+        return np.zeros(lengths, spec.dtype)
+    return np.zeros((frames if not spec.optional or name in _LANDMARKS else 0, *lengths), spec.dtype)
+
+
+_LANDMARKS = ("body_landmarks", "body_visibility", "hand_landmarks")
 
 
 def made_image(clip: MadeClip, place: int) -> np.ndarray:
@@ -115,7 +133,7 @@ def made_meta(clip: MadeClip) -> dict[str, Any]:
         "person_selection": "made",
         "streams": {"target": own, "driving": own, "reference": own},
         "conditions": {"skeleton": {"from": "poses.npz: keypoints, confidence", "lineage": LINEAGE}},
-        "body_model": "none",
+        "body_model": str(made_poses(clip)["body_model"][0]),
         "captions": [],
         "masks": [],
         "content_keys": {"sample": f"content-{clip.number}"},
@@ -132,7 +150,7 @@ def made_members(clip: MadeClip) -> list[Member]:
         image = cv2.cvtColor(made_image(clip, place), cv2.COLOR_RGB2BGR)
         members.append(Member(frame_name(place), cv2.imencode(".jpg", image)[1].tobytes()))
         members += [
-            Member(condition_name(name, place), cv2.imencode(".png", image)[1].tobytes())
+            Member(condition_name(name, place), encode_lossless(made_image(clip, place)))
             for name in clip.conditions
         ]
     return members

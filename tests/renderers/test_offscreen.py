@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from renderers.offscreen import choose_device
+
 CHOOSE = "from renderers.offscreen import choose_platform; print(choose_platform())"
 RENDER = """
 import numpy as np
@@ -70,3 +72,38 @@ def test_an_unknown_platform_is_refused_by_name() -> None:
 def test_a_choice_after_pyopengl_is_bound_is_refused() -> None:
     failed = run(f"import OpenGL.platform; {CHOOSE}")
     assert "OffscreenError" in failed.stderr and "before" in failed.stderr
+
+
+@pytest.mark.parametrize(
+    ("cuda_numbers", "visible", "device"),
+    [
+        ([0, 1, 2, 3, None], "2", 2),
+        ([3, 2, 1, 0, None], "1,0", 2),
+        ([None, 0, 1], " 1 ,0", 2),
+        ([0, 1, None], None, 0),
+        ([0, 1, None], "", 0),
+        ([0, 1, None], "-1", 0),
+        ([0, 1, None], "GPU-8932f937-d72c-4106-c12f-20bd9faed9f6", 0),
+        ([0, 1, None], "7", 0),
+        ([None], "3", 0),
+        ([], "0", 0),
+    ],
+)
+def test_the_egl_device_is_the_first_visible_gpu(
+    cuda_numbers: list[int | None], visible: str | None, device: int
+) -> None:
+    assert choose_device(cuda_numbers, visible) == device
+
+
+def test_a_process_draws_on_the_gpu_it_was_given_and_leaves_its_environment_as_it_was() -> None:
+    code = (
+        "import os; from renderers import offscreen;"
+        "offscreen._egl_devices = lambda egl: [(None, 1), (None, 0)];"
+        "offscreen.choose_platform = lambda: 'egl'\n"
+        "with offscreen._device_in_environment(): print(os.environ['EGL_DEVICE_ID'])\n"
+        "print('EGL_DEVICE_ID' in os.environ)"
+    )
+    if "egl" not in platforms_that_work():
+        pytest.skip("egl is not installed")
+    assert run(code, CUDA_VISIBLE_DEVICES="0").stdout.split() == ["1", "False"]
+    assert run(CHOOSE, PYOPENGL_PLATFORM="egl", CUDA_VISIBLE_DEVICES="0").stdout.split() == ["egl"]

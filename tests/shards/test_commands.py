@@ -16,10 +16,12 @@ import pytest
 
 from shards.commands import app
 from shards.errors import UserError
+from shards.reader import Dataset
 from shards.schema import ClipRow, Status
 from shards.tables import DatasetError, read_rows, write_rows
 from shards.writer import tar_path
 from tests.factories.dataset import DEFAULT_CLIPS, MadeClip, made_members, make_dataset
+from tests.factories.made_body import made_model
 
 ROOT = Path(__file__).resolve().parents[2]
 OK = [clip for clip in DEFAULT_CLIPS if clip.status is Status.OK]
@@ -191,7 +193,8 @@ def test_preview_draws_a_picture_and_a_video_with_true_times(dataset: Path, tmp_
         frames = list(container.decode(video=0))
     assert [float(frame.time) for frame in frames] == pytest.approx([0, 0.04, 0.08], abs=1e-4)
     picture = frames[0].to_ndarray(format="rgb24")
-    assert picture.shape == (48, 3 * 64, 3)
+    # Frame, skeleton over it, skeleton, motion_blur.
+    assert picture.shape == (48, 4 * 64, 3)
     stored = cv2.imdecode(np.frombuffer(made_members(clip)[2].data, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
     assert np.abs(picture[:, :64].astype(int) - stored).mean() < 12
 
@@ -210,6 +213,7 @@ COMMANDS = (
     ("show",),
     ("extract", "--out", "out"),
     ("preview", "--out", "out.png"),
+    ("rerender", "--out", "out"),
     ("lint",),
 )
 
@@ -232,6 +236,30 @@ def test_a_damaged_dataset_is_one_message(tmp_path: Path, command: tuple[str, ..
     index.write_bytes(index.read_bytes()[:-100])
     with pytest.raises(DatasetError, match=r"index\.parquet cannot be read"):
         run(name, tmp_path / "made", *options)
+
+
+def test_preview_shows_every_condition_that_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shards.reader.load_models", lambda folder: made_model)
+    make_dataset(tmp_path / "made", [MadeClip(0, size=(48, 64), conditions=("hands",), body=True)])
+    out, video = tmp_path / "sheet.png", tmp_path / "sheet.mp4"
+    assert run("preview", tmp_path / "made", "--out", out, "--video", video) == 0
+    # Frame, skeleton over it and alone, smpl_cs over it and alone, hands, motion_blur.
+    assert cv2.imread(str(out)).shape[1] == 7 * 240
+    with av.open(str(video)) as container:
+        picture = next(container.decode(video=0)).to_ndarray(format="rgb24")
+    assert picture.shape == (64, 7 * 48, 3)
+    sample = Dataset(tmp_path / "made")[0]
+    for place, condition in ((2, "skeleton"), (4, "smpl_cs"), (5, "hands")):
+        wanted = sample.condition(condition, [0])[0].astype(int)
+        assert np.abs(picture[:, place * 48 : place * 48 + 48] - wanted).mean() < 20
+
+
+def test_show_names_joints_and_models(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_dataset(tmp_path / "made", [MadeClip(0, body=True)])
+    arrays = {array["array"]: array for array in run_json(capsys, "show", tmp_path / "made")["arrays"]}
+    assert arrays["body_model"]["min"] == arrays["body_model"]["max"] == "anny"
+    assert (arrays["body_joints"]["min"], arrays["body_joints"]["max"]) == ("trunk", "hand.R")
+    assert run("show", tmp_path / "made") == 0
 
 
 @pytest.mark.parametrize("command", ["show", "preview"])
@@ -265,7 +293,8 @@ def test_commands_load_only_what_they_need(dataset: Path, tmp_path: Path, comman
         [sys.executable, "-c", script, name, str(dataset), *options], cwd=ROOT, capture_output=True, text=True
     )
     code, *modules = finished.stderr.split()
-    assert code == "0", finished.stderr
+    # The dataset has no bodies to draw again.
+    assert code == ("1" if name == "rerender" else "0"), finished.stderr
     unwanted = {"torch", "ray", "prefect", "mediapipe", "webdataset"}
     if name != "preview":
         unwanted |= {"matplotlib", "av"}

@@ -7,7 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from shards.schema import POSES, ClipRow, VideoRow, arrow_schema
+from shards.schema import (
+    BODY_MODELS,
+    BODY_PARTS,
+    HAND_MODELS,
+    POSES,
+    SCHEMA_VERSION,
+    ClipRow,
+    VideoRow,
+    arrow_schema,
+    expected_shape,
+)
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "format.md").read_text(encoding="utf-8")
 
@@ -21,8 +31,7 @@ def named_in(section: str) -> set[str]:
 
 def test_every_array_is_described_as_it_is() -> None:
     for name, spec in POSES.items():
-        shape = " x ".join(["F", *map(str, spec.shape)])
-        assert f"| `{name}` | {shape} | {spec.dtype} | {spec.meaning}" in PAGE
+        assert f"| `{name}` | {expected_shape(spec, 'F')} | {spec.dtype} | {spec.meaning}" in PAGE
     assert named_in("poses.npz") == POSES.keys()
 
 
@@ -32,3 +41,9 @@ def test_every_array_is_described_as_it_is() -> None:
 )
 def test_every_column_is_described(section: str, row_type: type) -> None:
     assert named_in(section) == set(arrow_schema(row_type).names)
+
+
+def test_models_parts_and_version_are_those_of_the_schema() -> None:
+    assert ", ".join(BODY_PARTS) in " ".join(PAGE.split())
+    assert {f"`{name}`" for name in (*BODY_MODELS, *HAND_MODELS)} <= set(re.findall(r"`\w+`", PAGE))
+    assert f"| `schema_version` | {SCHEMA_VERSION} |" in PAGE

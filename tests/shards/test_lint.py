@@ -125,7 +125,7 @@ def commit_unchecked(dataset: Path, monkeypatch: pytest.MonkeyPatch, clip: MadeC
 
 def test_poses_of_another_length_are_found(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     commit_unchecked(dataset, monkeypatch, FIRST, replace(FIRST, frames=FIRST.frames + 1))
-    assert any("frame is int64[6], expected int64[5]" in line for line in lint(dataset))
+    assert any("frame is int64 6, expected int64 5" in line for line in lint(dataset))
 
 
 DAMAGES: list[tuple[Callable[[Path], object], str]] = [

@@ -36,7 +36,7 @@ def npy(array: np.ndarray) -> bytes:
 @settings(max_examples=15, deadline=None)
 @given(number=st.integers(0, 1000), frames=st.integers(1, 20))
 def test_arrays_come_back_and_numpy_reads_the_same(number: int, frames: int) -> None:
-    poses = made_poses(MadeClip(number, frames=frames))
+    poses = made_poses(MadeClip(number, frames=frames, body=number % 2 == 0))
     data = pack_poses(poses)
     unpacked = unpack_poses(data)
     check_poses(unpacked, frames)
@@ -127,3 +127,58 @@ def test_empty_streams_are_allowed_only_where_the_schema_says_so() -> None:
     check_poses({**poses, "body_landmarks": poses["body_landmarks"][:0]}, CLIP.frames)
     with pytest.raises(SampleError, match="sharpness"):
         check_poses({**poses, "sharpness": poses["sharpness"][:0]}, CLIP.frames)
+
+
+BODY = MadeClip(2, body=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"body_model": np.array(["smurf"], "<U32")}, "body_model is 'smurf', known are anny, smplx, none"),
+        ({"body_model": np.array([], "<U32")}, "body_model is <U32 0, expected <U32 1"),
+        ({"body_units": np.array(["inch"], "<U32")}, "body_units is 'inch', expected metre"),
+        (
+            {"body_model": np.array(["none"], "<U32")},
+            "body_model is none, but there are numbers in body_pose",
+        ),
+        (
+            {"body_joints": np.array(["a", "b"], "<U32")},
+            "body_pose is float32 5 x 3 x 3, expected .* 5 x 2 x 3",
+        ),
+        (
+            {"body_pose": np.full((5, 3, 3), np.nan, np.float32)},
+            "body_pose must be finite where body_surface",
+        ),
+        ({"body_shape": np.zeros((0, 2), np.float32)}, "body_shape must be finite where"),
+        ({"camera_K": np.zeros((0, 3, 3))}, "camera_K must be finite where"),
+        ({"hand_model": np.array(["glove"], "<U32")}, "hand_model is 'glove', known are mano, body, none"),
+        (
+            {"hand_model": np.array(["none"], "<U32")},
+            "hand_model is none, but there are frames with its surface",
+        ),
+        ({"hand_model": np.array(["mano"], "<U32")}, "hand_pose must be finite where hand_surface_valid"),
+        (
+            {"hand_shape": np.zeros((5, 2, 10), np.float32)},
+            "hand_model is body, but there are numbers in hand",
+        ),
+        ({"body_surface_valid": np.zeros(5, bool)}, "hand_model is body, but there are frames"),
+    ],
+)
+def test_a_surface_that_cannot_be_drawn_is_named(changes: dict[str, np.ndarray], message: str) -> None:
+    poses = made_poses(BODY)
+    check_poses(poses, BODY.frames)
+    with pytest.raises(SampleError, match=message):
+        check_poses({**poses, **changes}, BODY.frames)
+
+
+def test_frames_without_a_surface_need_no_parameters() -> None:
+    poses = made_poses(BODY)
+    poses["body_surface_valid"][:] = poses["hand_surface_valid"][:] = False
+    check_poses({**poses, "body_pose": np.full((5, 3, 3), np.nan, np.float32)}, BODY.frames)
+
+
+def test_names_that_are_no_text_are_refused() -> None:
+    damaged = np.array([2**31 - 1] * 32, "<u4").view("<U32")
+    with pytest.raises(SampleError, match="not ASCII"):
+        unpack_poses(with_entry("body_model.npy", npy(damaged)))

@@ -15,13 +15,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from renderers.motion_blur import draw_motion_blur
 from renderers.skeleton import REALISDANCE, draw_skeleton
 from shards import reader
 from shards.reader import ConditionError, Dataset
 from shards.schema import POSES, ClipRow, MemberSpan, SampleError, Status
+from shards.surface_conditions import draw_surface_conditions
 from shards.tables import DatasetError, read_rows, write_rows
 from shards.writer import tar_path
-from tests.factories.dataset import MadeClip, made_meta, made_poses, make_dataset
+from tests.factories.dataset import MadeClip, made_image, made_meta, made_poses, make_dataset
+from tests.factories.made_body import made_model
 
 CLIPS = (
     MadeClip(3),
@@ -29,6 +32,7 @@ CLIPS = (
     MadeClip(2, status=Status.FAILED),
     MadeClip(0, frames=4, conditions=("smpl_cs",)),
     MadeClip(6, frames=1),
+    MadeClip(7, frames=8, size=(64, 48), conditions=("hands",), body=True),
 )
 OK = {clip.key: clip for clip in CLIPS if clip.status is Status.OK}
 
@@ -57,8 +61,8 @@ def test_samples_come_in_the_order_of_their_keys(dataset: Dataset) -> None:
     assert len(dataset) == len(OK)
     assert dataset[-1].key == max(OK)
     assert dataset.column("num_frames").tolist() == [OK[key].frames for key in sorted(OK)]
-    with pytest.raises(IndexError, match="4 samples"):
-        dataset[4]
+    with pytest.raises(IndexError, match="5 samples"):
+        dataset[5]
 
 
 @settings(max_examples=60, deadline=None)
@@ -113,12 +117,71 @@ def test_the_skeleton_is_drawn_at_the_stored_size_or_another(dataset: Dataset) -
 
 def test_a_stored_condition_is_read_and_a_missing_one_named(dataset: Dataset) -> None:
     stored = dataset.sample(CLIPS[3].key)
-    assert stored.conditions == ["skeleton", "smpl_cs"]
-    assert stored.condition("smpl_cs", [3, 1]).shape == (2, 64, 48, 3)
-    with pytest.raises(ConditionError, match="cannot be drawn at another size"):
+    assert stored.conditions == ["skeleton", "motion_blur", "smpl_cs"]
+    wanted = [made_image(CLIPS[3], place) for place in (3, 1)]
+    np.testing.assert_array_equal(stored.condition("smpl_cs", [3, 1]), wanted)
+    np.testing.assert_array_equal(stored.condition("smpl_cs", [3, 1], size=(64, 48)), wanted)
+    with pytest.raises(ConditionError, match="no parameters to draw it from"):
         stored.condition("smpl_cs", size=(10, 10))
-    with pytest.raises(ConditionError, match="has no condition motion_blur: it has skeleton, smpl_cs"):
-        stored.condition("motion_blur")
+    with pytest.raises(ConditionError, match="no parameters to draw it from"):
+        stored.flipped().condition("smpl_cs")
+    with pytest.raises(ConditionError, match="has no condition hands: it has skeleton, motion_blur, smpl_cs"):
+        stored.condition("hands")
+
+
+@pytest.mark.parametrize("name", ["rgb", "rgb.000", "poses"])
+def test_a_frame_of_the_video_is_never_a_condition(dataset: Dataset, name: str) -> None:
+    with pytest.raises(ConditionError, match=f"has no condition {name}"):
+        dataset[0].condition(name)
+
+
+def test_motion_blur_is_drawn_as_planes(dataset: Dataset) -> None:
+    sample = dataset.sample(CLIPS[1].key)
+    planes = sample.condition("motion_blur", [3], size=(96, 128))
+    assert (planes.dtype, planes.shape) == (np.float32, (1, 96, 128, 3))
+    names = ("keypoints", "confidence", "movement", "sharpness")
+    keypoints, confidence, movement, sharpness = (sample.poses[name][[3]] for name in names)
+    np.testing.assert_array_equal(
+        planes[0], draw_motion_blur(keypoints, confidence, movement, sharpness, (96, 128), (48, 64))
+    )
+
+
+def test_surfaces_are_drawn_where_they_are_not_stored_at_that_size(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dataset, "_models", made_model)
+    sample = dataset.sample(CLIPS[5].key)
+    assert sample.conditions == ["skeleton", "motion_blur", "smpl_cs", "hands"]
+    np.testing.assert_array_equal(sample.condition("hands", [0])[0], made_image(CLIPS[5], 0))
+    drawn = {name: sample.condition(name, size=(60, 80)) for name in ("smpl_cs", "hands")}
+    pairs = draw_surface_conditions(sample.poses, range(8), (60, 80), (48, 64), made_model)
+    for frame, images in enumerate(pairs):
+        for name, image in zip(drawn, images, strict=True):
+            np.testing.assert_array_equal(drawn[name][frame], image)
+            assert image.any() == sample.validity(name)[frame]
+    (twice,) = sample.condition("smpl_cs", [0], size=(96, 128))
+    seen = cv2.resize(twice.any(-1).astype(np.uint8), (64, 48), interpolation=cv2.INTER_NEAREST)
+    assert (seen != sample.condition("smpl_cs", [0])[0].any(-1)).mean() < 0.03
+
+
+def test_a_body_model_that_is_not_there_is_named(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dataset, "_models", lambda name, **options: made_model(f"{name}'s file"))
+    sample = dataset.sample(CLIPS[5].key)
+    assert sample.condition("hands").shape == (8, 48, 64, 3)
+    with pytest.raises(ConditionError, match=r"body of anny.*no file of anny's file.*body_models="):
+        sample.condition("hands", size=(60, 80))
+
+
+@pytest.mark.parametrize("key", [clip.key for clip in CLIPS if clip.status is Status.OK])
+def test_validity_says_in_which_frames_there_is_something(dataset: Dataset, key: str) -> None:
+    sample = dataset.sample(key)
+    poses = sample.poses
+    np.testing.assert_array_equal(sample.validity("skeleton"), poses["body_valid"])
+    np.testing.assert_array_equal(sample.validity("motion_blur"), poses["hand_valid"].any(1))
+    np.testing.assert_array_equal(sample.validity("smpl_cs"), poses["body_surface_valid"])
+    np.testing.assert_array_equal(sample.validity("hands"), poses["hand_surface_valid"].any(1))
+    with pytest.raises(ConditionError, match="depth is no condition"):
+        sample.validity("depth")
 
 
 def read_first(dataset: Dataset, queue: multiprocessing.Queue[bytes]) -> None:

@@ -12,9 +12,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
-from shards.schema import ClipRow, Member, SampleError, Status, frame_name
+from shards.coding import CONDITION_SUFFIX, encode_lossless
+from shards.schema import ClipRow, Member, SampleError, Status, condition_name, frame_name
 from shards.writer import (
     clean_temporaries,
     committed_rows,
@@ -163,6 +166,27 @@ def test_a_sample_that_is_not_aligned_is_never_committed(
         write(dataset)
     assert committed_rows(dataset, 0) is None
     assert files_of(dataset) == {}
+
+
+GREY = cv2.imencode(CONDITION_SUFFIX, np.zeros((64, 48), np.uint8))[1].tobytes()
+SMALL = encode_lossless(np.zeros((64, 46, 3), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (GREY, "not RGB of 8 bits"),
+        (SMALL, "46x64, not 48x64"),
+        (encode_lossless(np.zeros((64, 48, 3), np.uint8))[:-9], "cut short"),
+    ],
+)
+def test_a_condition_that_is_no_whole_rgb_image_of_the_stored_size_is_never_committed(
+    dataset: Path, data: bytes, message: str
+) -> None:
+    members = replaced(made_members(CLIPS[2]), condition_name("hands", 1), data)
+    stage_clip(dataset / "staging", made_row(CLIPS[2]), members)
+    with pytest.raises(SampleError, match=rf"hands\.001.*{message}"):
+        write(dataset)
 
 
 def test_a_clip_that_is_not_staged_is_named(dataset: Path) -> None:

@@ -1,0 +1,42 @@
+"""Body models by name. A model's module, and what that needs (torch, smplx), is imported when asked for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from renderers.body_models.errors import ModelFileError
+from renderers.body_models.interface import BodyModel
+
+_MODELS = {
+    "anny": ("renderers.body_models.anny", "AnnyBody"),
+    "smplx": ("renderers.body_models.smplx", "Smplx"),
+    "mano": ("renderers.body_models.mano", "Mano"),
+}
+
+_LICENSED = ("smplx", "mano")
+"""Models on the user's own files."""
+
+
+def load_body_model(name: str, folder: Path | None = None, **options: Any) -> BodyModel:
+    """The body model of this name: anny, smplx or mano.
+
+    `folder` holds the user's own licensed files of smplx and mano; anny has none and ignores it. The options
+    are those of the model's class. Raises ModelFileError for another name, for the package smplx missing,
+    and for a file that is missing or not right.
+    """
+    if name not in _MODELS:
+        raise ModelFileError(f"There is no body model {name!r}: give one of {', '.join(_MODELS)}.")
+    module, model = _MODELS[name]
+    try:
+        made = getattr(import_module(module), model)
+    except ModuleNotFoundError as error:
+        if error.name != "smplx":
+            raise
+        raise ModelFileError(
+            f"The body model {name} needs the package smplx, which is not installed: "
+            "pip install smplx==0.1.28, under its licence (non-commercial scientific research)."
+        ) from error
+    body: BodyModel = made(folder, **options) if name in _LICENSED else made(**options)
+    return body

@@ -1,0 +1,110 @@
+"""Hands are drawn as RealisDance's released scripts draw them, on both platforms; any wrist can be closed.
+
+Colours may differ by one of 255: pyrender itself adds its lights in an order that differs from run to run.
+Silhouettes may not differ.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trimesh
+from jaxtyping import Float
+
+from renderers.hands import LOOK, MANO_WRIST, Hand, close_boundary, draw_hands
+from renderers.lit_meshes import PosedMesh, draw_meshes
+from tests.factories.figures import HAND_CAMERA, SIZE, made_hand
+from tests.factories.platforms import Platform
+from tests.factories.released_renderers import released_hands
+from tests.renderers.test_smpl_cs import assert_alike, fixture_picture
+
+pytest_plugins = ["tests.factories.platforms"]
+
+
+def fixture_scene(folder: Path) -> tuple[list[Hand], Float[np.ndarray, "3 3"], tuple[int, int]]:
+    """The fixture's mesh is closed without them, but its pictures have the wrist's triangles too."""
+    scenes = np.load(folder / "scenes.npz")
+    width, height = scenes["hand_wh"].tolist()
+    focal = float(scenes["hand_focal"])
+    triangles = np.concatenate([scenes["hand_faces"], MANO_WRIST])
+    hands = [
+        Hand(vertices + place, triangles if is_right else triangles[:, [0, 2, 1]], bool(is_right))
+        for vertices, place, is_right in zip(
+            scenes["hand_vertices"], scenes["cam_t"], scenes["is_right"], strict=True
+        )
+    ]
+    return hands, np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]]), (height, width)
+
+
+def test_hands_equal_the_released_picture(platform: Platform, shared: Path) -> None:
+    folder = shared / "fixtures" / "render"
+    hands, K, size = fixture_scene(folder)
+    image, mask = platform.own(draw_hands, hands, K, size)
+    assert_alike((image, mask), (fixture_picture(folder, f"realisdance_hands__{platform.name}"), mask))
+    assert not image[~mask].any()
+
+
+def test_hands_in_one_colour_equal_hamer_picture(platform: Platform, shared: Path) -> None:
+    """HaMeR's own picture is on white."""
+    folder = shared / "fixtures" / "render"
+    hands, K, size = fixture_scene(folder)
+    colour = np.round(255 * np.array([0.651, 0.741, 0.859])).astype(np.uint8)
+    meshes = [
+        PosedMesh(hand.vertices, hand.triangles, np.tile(colour, (len(hand.vertices), 1))) for hand in hands
+    ]
+    image, mask = platform.own(draw_meshes, meshes, LOOK, K, size)
+    expected = fixture_picture(folder, f"hamer_full_frame__{platform.name}")
+    assert_alike((image[mask], mask), (expected[mask], mask))
+
+
+def test_near_and_far_hands_equal_plain_pyrender(platform: Platform) -> None:
+    """Half a metre away the point lights are most of the light, 13 m away next to nothing."""
+    far = [made_hand(1), made_hand(2, is_right=False, distance=12.9)]
+    K = np.array([[900.0, 0, 256], [0, 900.0, 384], [0, 0, 1]])
+    for hands, camera in ((far, HAND_CAMERA), ([made_hand(3, distance=0.5)], K)):
+        expected = platform.released(released_hands, hands, camera, SIZE)
+        assert expected[1].mean() > 0.02
+        assert_alike(platform.own(draw_hands, hands, camera, SIZE), expected)
+
+
+def test_right_hands_are_red_and_left_ones_green(platform: Platform) -> None:
+    for is_right, strongest in ((True, 0), (False, 1)):
+        image, mask = platform.own(draw_hands, [made_hand(is_right=is_right)], HAND_CAMERA, SIZE)
+        assert (image[mask].astype(int).argmax(-1) == strongest).all()
+
+
+def test_no_hand_is_black(platform: Platform) -> None:
+    image, mask = platform.own(draw_hands, [], HAND_CAMERA, SIZE)
+    assert image.shape == (*SIZE, 3) and not image.any() and not mask.any()
+
+
+def test_the_wrist_of_mano_is_one_patch_without_a_hole() -> None:
+    """A rim through all its vertices, for which a fan needs as many triangles."""
+    assert len(np.unique(MANO_WRIST)) == len(MANO_WRIST) + 2
+    assert len(close_boundary(MANO_WRIST)) == 2 * len(MANO_WRIST)
+
+
+@pytest.mark.parametrize("holes", [(0,), (0, 11)])
+def test_holes_are_closed_with_triangles_that_look_outwards(holes: tuple[int, ...]) -> None:
+    ball = trimesh.creation.icosphere(subdivisions=2)
+    triangles = np.asarray(ball.faces)
+    open_triangles = triangles[~np.isin(triangles, holes).any(1)]
+    closed = close_boundary(open_triangles)
+    np.testing.assert_array_equal(closed[: len(open_triangles)], open_triangles)
+    mended = trimesh.Trimesh(ball.vertices, closed, process=False)
+    assert mended.is_watertight and mended.is_winding_consistent
+    assert 0.95 * ball.volume < mended.volume < ball.volume
+
+
+def test_a_closed_surface_stays_as_it_is() -> None:
+    triangles = made_hand().triangles
+    np.testing.assert_array_equal(close_boundary(triangles), triangles)
+
+
+def test_a_rim_that_cannot_be_followed_is_refused() -> None:
+    with pytest.raises(ValueError, match="same direction"):
+        close_boundary(np.array([[0, 1, 2], [0, 1, 3]]))
+    with pytest.raises(ValueError, match="meet in a vertex"):
+        close_boundary(np.array([[0, 1, 2], [0, 3, 4]]))

@@ -1,0 +1,230 @@
+"""`dancemill shards rerender`: conditions drawn again into files or in place, and nothing lost by a kill."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from shards.commands import app
+from shards.errors import UserError
+from shards.lint import problems
+from shards.lock import BusyError, hold_dataset
+from shards.reader import Dataset
+from shards.schema import Status
+from shards.surface_conditions import draw_surface_conditions
+from shards.tables import DatasetError
+from shards.writer import stage_clip, staged_row
+from tests.factories.dataset import MadeClip, made_members, made_row, make_dataset
+from tests.factories.made_body import made_model
+
+ROOT = Path(__file__).resolve().parents[2]
+CLIPS = (
+    MadeClip(0, frames=3, conditions=("smpl_cs", "hands"), body=True),
+    MadeClip(1, status=Status.FAILED),
+    MadeClip(2, frames=2, conditions=("smpl_cs",), body=True),
+    MadeClip(3, frames=2, conditions=("hands",)),
+    MadeClip(4, frames=2, body=True),
+)
+
+
+@pytest.fixture
+def dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr("shards.commands.rerender.load_models", lambda folder, colours: made_model)
+    make_dataset(tmp_path / "made", CLIPS)
+    return tmp_path / "made"
+
+
+def run(*arguments: object) -> int:
+    code = app(["rerender", *map(str, arguments)], result_action="return_value", exit_on_error=False)
+    assert isinstance(code, int)
+    return code
+
+
+def bytes_of(dataset: Path) -> dict[str, bytes]:
+    files = [*dataset.glob("*.parquet"), *dataset.glob("shards/*")]
+    return {str(path.relative_to(dataset)): path.read_bytes() for path in files}
+
+
+def wanted_images(dataset: Path, clip: MadeClip, size: tuple[int, int]) -> dict[str, list[np.ndarray]]:
+    poses = Dataset(dataset).sample(clip.key).poses
+    stored = (clip.size[1], clip.size[0])
+    pairs = list(draw_surface_conditions(poses, range(clip.frames), size, stored, made_model))
+    return {name: [pair[place] for pair in pairs] for place, name in enumerate(("smpl_cs", "hands"))}
+
+
+@pytest.mark.parametrize(
+    ("options", "size"),
+    [((), (64, 48)), (("--size", "30x50"), (50, 30)), (("--short-side", "96"), (128, 96))],
+)
+def test_images_become_files_at_any_size(
+    dataset: Path, tmp_path: Path, options: tuple[str, ...], size: tuple[int, int]
+) -> None:
+    before, out = bytes_of(dataset), tmp_path / "out"
+    assert run(dataset, "--out", out, *options) == 0
+    assert bytes_of(dataset) == before
+    assert {path.name for path in out.iterdir()} == {CLIPS[number].key for number in (0, 2, 4)}
+    for name, images in wanted_images(dataset, CLIPS[4], size).items():
+        for number, image in enumerate(images):
+            written = cv2.imread(str(out / CLIPS[4].key / f"{name}.{number:03d}.png"), cv2.IMREAD_COLOR_RGB)
+            np.testing.assert_array_equal(written, image)
+
+
+def test_keys_and_conditions_say_what_is_drawn(
+    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--keys", f"{CLIPS[0].key}, {CLIPS[3].key}", "--conditions", "hands", "--json")
+    assert run(dataset, "--out", tmp_path / "out", *options) == 0
+    assert json.loads(capsys.readouterr().out) == {"samples": 1, "left_out": 1, "shards": 0}
+    files = {str(path.relative_to(tmp_path / "out")) for path in tmp_path.glob("out/*/*")}
+    assert files == {f"{CLIPS[0].key}/hands.{number:03d}.png" for number in range(3)}
+    assert run(dataset, "--out", tmp_path / "none", "--keys", CLIPS[3].key) == 1
+
+
+def test_in_place_what_samples_hold_is_replaced_and_nothing_else(
+    dataset: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {
+        sample.key: {name: sample.member(name) for name in sample.member_names} for sample in Dataset(dataset)
+    }
+    assert run(dataset, "--json") == 0
+    # Shard 2 has no image to draw again.
+    assert json.loads(capsys.readouterr().out) == {"samples": 2, "left_out": 2, "shards": 2}
+    assert list(problems(dataset)) == []
+    for sample in Dataset(dataset):
+        assert sample.member_names == list(before[sample.key])
+        for name in sample.member_names:
+            is_drawn = sample.poses["body_model"][0] != "none" and name.startswith(("smpl_cs", "hands"))
+            assert (sample.member(name) != before[sample.key][name]) == is_drawn
+    for clip, names in ((CLIPS[0], ("smpl_cs", "hands")), (CLIPS[2], ("smpl_cs",))):
+        for name in names:
+            images = wanted_images(dataset, clip, (64, 48))[name]
+            np.testing.assert_array_equal(Dataset(dataset).sample(clip.key).condition(name), images)
+    after = bytes_of(dataset)
+    assert run(dataset, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["shards"] == 0
+    assert bytes_of(dataset) == after
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--size", "30x50"), "name a folder with --out"),
+        (("--short-side", "30"), "name a folder with --out"),
+        (("--out", "out", "--size", "30x50", "--short-side", "5"), "give one of them"),
+        (("--out", "out", "--size", "30"), "must be as 512x768"),
+        (("--out", "out", "--size", "0x30"), "must be as 512x768"),
+        (("--out", "out", "--short-side", "0"), "must be 1 to"),
+        (("--conditions", "hands,skeleton"), "names skeleton, but can be smpl_cs or hands"),
+        (("--keys", "lost"), "has no sample lost"),
+    ],
+)
+def test_a_wrong_option_is_one_message(dataset: Path, options: tuple[str, ...], message: str) -> None:
+    before = bytes_of(dataset)
+    with pytest.raises(UserError, match=message):
+        run(dataset, *options)
+    assert bytes_of(dataset) == before
+
+
+def test_a_body_model_that_is_not_there_is_one_message(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "shards.commands.rerender.load_models", lambda *_: lambda name, **options: made_model("lost")
+    )
+    before = bytes_of(dataset)
+    with pytest.raises(UserError, match=r"no file of lost.*--body-models"):
+        run(dataset)
+    assert bytes_of(dataset) == before
+
+
+def test_a_dataset_that_another_run_works_on_is_left_alone(dataset: Path) -> None:
+    with hold_dataset(dataset), pytest.raises(BusyError, match="another run is at work"):
+        run(dataset)
+
+
+def test_a_damaged_shard_is_one_message(dataset: Path) -> None:
+    tar = dataset / "shards" / "000001.tar"
+    tar.write_bytes(tar.read_bytes()[:-1])
+    with pytest.raises(DatasetError, match="shard 000001 is damaged"):
+        run(dataset)
+
+
+def test_clips_that_an_unfinished_run_extracted_again_are_not_lost(dataset: Path) -> None:
+    newer = replace(made_row(CLIPS[2]), content_key="newer")
+    staging = dataset / ".work" / "staging"
+    stage_clip(staging, newer, made_members(CLIPS[2]))
+    with pytest.raises(DatasetError, match="finish it with dancemill extract"):
+        run(dataset)
+    waiting = staged_row(staging, CLIPS[2].key)
+    assert waiting is not None
+    assert waiting.content_key == "newer"
+
+
+KILLED_RUN = """
+import os, sys
+from pathlib import Path
+from shards.rerender import Rerender, rerender_in_place
+from tests.factories.made_body import made_model
+
+steps, last = 0, int(sys.argv[1])
+
+def step():
+    global steps
+    steps += 1
+    if steps == last:
+        os._exit(9)
+
+def before(call):
+    def stepped(*arguments):
+        step()
+        return call(*arguments)
+    return stepped
+
+folder = sys.argv[2]
+os.fsync = before(os.fsync)
+events = {"os.rename", "os.remove"}
+sys.addaudithook(lambda event, arguments: event in events and str(arguments[0]).startswith(folder) and step())
+rerender_in_place(Path(folder), None, Rerender(("smpl_cs", "hands"), made_model))
+print(steps)
+"""
+
+
+def rerender_and_die(dataset: Path, step: int) -> int | None:
+    """Draw again in a process that dies before that step: a file synced, moved or removed. How many steps
+    there were, if it did not come to that one.
+    """
+    finished = subprocess.run(
+        [sys.executable, "-c", KILLED_RUN, str(step), str(dataset)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert finished.returncode in (0, 9), finished.stderr
+    return int(finished.stdout) if finished.returncode == 0 else None
+
+
+def test_killed_at_any_step_the_rerun_loses_nothing(dataset: Path, tmp_path: Path) -> None:
+    whole = tmp_path / "whole"
+    shutil.copytree(dataset, whole)
+    steps = rerender_and_die(whole, 0)
+    assert steps is not None
+    uncommitted = 0
+    for step in np.linspace(1, steps, 7).astype(int):
+        killed = tmp_path / f"killed{step}"
+        shutil.copytree(dataset, killed)
+        assert rerender_and_die(killed, step) is None
+        uncommitted += len(list(killed.glob("shards/*.parquet"))) < len(list(whole.glob("shards/*.parquet")))
+        assert run(killed) == 0
+        assert bytes_of(killed) == bytes_of(whole)
+        assert not list((killed / ".work" / "staging").iterdir())
+    assert uncommitted
