@@ -160,7 +160,7 @@ def _images_and_poses(
         images = [old.members[frame_name(place)] for place in range(len(job.clip.frames))]
         needs_images = False
     if old is not None and old.keys.keypoints == keys.keypoints:
-        poses = unpack_poses(old.members[POSES_MEMBER])
+        poses = unpack_poses(old.members[POSES_MEMBER]) | no_body(len(job.clip.frames))
         needs_keypoints = False
         needs_motion = old.keys.hand_motion != keys.hand_motion
     if needs_images or needs_keypoints or needs_motion:

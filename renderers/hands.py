@@ -1,5 +1,5 @@
 """The hands condition: posed hands, the right in red and the left in green, drawn as RealisDance's released
-scripts draw HaMeR's meshes; and how the wrist of a hand's mesh is closed.
+scripts draw HaMeR's meshes.
 """
 
 from __future__ import annotations
@@ -56,31 +56,6 @@ def draw_hands(
         for hand, colour in zip(hands, colours, strict=True)
     ]
     return draw_meshes(meshes, LOOK, K, size)
-
-
-def close_boundary(triangles: Int[np.ndarray, "triangles 3"]) -> Int[np.ndarray, "closed 3"]:
-    """The triangles, and behind them a fan over every hole of the surface, turned as its neighbours are.
-
-    No vertex is added. Raises ValueError where two triangles run along an edge in the same direction, or
-    holes meet in a vertex, so that it is not clear which way round the hole is.
-    """
-    edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]).tolist()
-    directed = {(start, end) for start, end in edges}
-    if len(directed) < len(edges):
-        raise ValueError("two triangles run along an edge in the same direction: turn one of them over")
-    rim = [(start, end) for start, end in edges if (end, start) not in directed]
-    # Against the direction of the triangles at the rim.
-    following = {end: start for start, end in rim}
-    if len(following) < len(rim):
-        raise ValueError("two holes meet in a vertex: close one of them first")
-    fans: list[list[int]] = []
-    while following:
-        hub, previous = following.popitem()
-        vertex = following.pop(previous)
-        while vertex != hub:
-            fans.append([hub, previous, vertex])
-            previous, vertex = vertex, following.pop(vertex)
-    return np.concatenate([triangles, np.array(fans, triangles.dtype).reshape(-1, 3)])
 
 
 def _raymond() -> tuple[Vector, ...]:

@@ -2,13 +2,11 @@
 
 Most of pyrender's time goes into a shader that finds out anew at every pixel which lights and material there
 are, and into making renderer, scene and mesh for every frame. Here the lights and the material of a `Look`
-are written into a shader of its own as constants, meshes stay on the card
-(`changing_mesh`), and only the part of the picture that the meshes can touch is read back. The formulas and
-their constants are those of pyrender's metallic-roughness material (glTF 2.0, appendix B; the geometric term
-is Schlick's with k = (roughness + 1)^2 / 8); framebuffer, samples and depth test are pyrender's, so the
-silhouette is equal and a colour differs by rounding.
-
-Dimension names: vertices V, triangles T, points P (of a mesh as drawn: vertices, or three to a triangle).
+are written into a shader of its own as constants, meshes stay on the card (`changing_mesh`), and only the
+part of the picture that the meshes can touch is read back. The formulas and their constants are those of
+pyrender's metallic-roughness material (glTF 2.0, appendix B; the geometric term is Schlick's with
+k = (roughness + 1)^2 / 8); framebuffer, samples and depth test are pyrender's. So silhouettes are equal, and
+colours but for rounding.
 """
 
 from __future__ import annotations

@@ -30,6 +30,7 @@ from renderers.body_models.model_file import (
     kinematic_tree,
     read_model_file,
 )
+from renderers.hands import LEFT_COLOUR, MANO_WRIST, RIGHT_COLOUR
 
 _SOURCE = Source(
     names=("MANO_RIGHT.pkl",),
@@ -50,18 +51,11 @@ _EXPECTED = {
     "f": Expected((1538, 3), below=_VERTICES),
 }
 
-# The model is open at the wrist; HaMeR's renderer (MIT) closes it with these triangles.
-_WRIST = [
-    *([92, 38, 234], [234, 38, 239], [38, 122, 239], [239, 122, 279], [122, 118, 279], [279, 118, 215]),
-    *([118, 117, 215], [215, 117, 214], [117, 119, 214], [214, 119, 121], [119, 120, 121], [121, 120, 78]),
-    *([120, 108, 78], [78, 108, 79]),
-]
-
 # From the 16 joints and 5 tips to the order of OpenPose's hand: wrist, then thumb to little finger, each from
 # its root to its tip.
 _LANDMARKS = [0, 13, 14, 15, 16, 1, 2, 3, 17, 4, 5, 6, 18, 10, 11, 12, 19, 7, 8, 9, 20]
 
-_COLOURS = {"left": (128, 255, 128), "right": (255, 128, 128)}
+_COLOURS = {"left": LEFT_COLOUR, "right": RIGHT_COLOUR}
 
 
 class Mano:
@@ -92,7 +86,7 @@ class Mano:
         arrays = checked(read, _EXPECTED, path)
         arrays["kintree_table"] = kinematic_tree(read, _JOINTS, path)
         self.side = side
-        closed = np.concatenate([arrays["f"], np.array(_WRIST)])
+        closed = np.concatenate([arrays["f"], MANO_WRIST])
         self.triangles = closed if side == "right" else closed[:, [0, 2, 1]]
         self.colours = np.full((_VERTICES, 3), _COLOURS[side], np.uint8)
         # The package prints that ten shapes are few: they are what estimators give.

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import psutil
-import pytest
 
 from renderers.lit_meshes import Look, PosedMesh, draw_meshes
-from renderers.offscreen import PLATFORMS, OffscreenError, choose_platform
+from renderers.offscreen import choose_platform
 from tests.factories.figures import BODY_CAMERA, made_body
 from tests.factories.released_renderers import Picture
 
@@ -38,19 +37,9 @@ class Platform:
         return self.released_process.submit(call, *args).result()
 
 
-@pytest.fixture(scope="session", params=PLATFORMS)
-def platform(request: pytest.FixtureRequest) -> Iterator[Platform]:
-    """Each off-screen platform; one that does not work here is skipped."""
-    with process(request.param) as own, process(request.param) as released:
-        try:
-            own.submit(choose_platform).result()
-        except OffscreenError as error:
-            pytest.skip(str(error))
-        yield Platform(request.param, own, released)
-
-
 @contextmanager
 def process(platform: str) -> Iterator[ProcessPoolExecutor]:
+    """A process for drawing on a platform alone."""
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, spawn, initializer=bind, initargs=(platform,)) as executor:
         yield executor

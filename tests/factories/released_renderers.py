@@ -9,13 +9,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
 from renderers.hands import LEFT_COLOUR, RIGHT_COLOUR, Hand
 from renderers.lit_meshes import PosedMesh
+
+ROUNDING = 1
+"""Of 255: how much colours differ by the order of the same sums, and by the driver's compiler."""
 
 GL_AXES = np.diag([1.0, -1.0, -1.0, 1.0])
 
@@ -120,3 +125,14 @@ def light_circle(distance: float) -> list[Float[np.ndarray, "4 4"]]:
 
 def raymond_poses() -> list[Float[np.ndarray, "4 4"]]:
     return [turned(2, angle) @ turned(1, math.pi / 6) for angle in (0.0, 2 * math.pi / 3, 4 * math.pi / 3)]
+
+
+def fixture_picture(folder: Path, name: str) -> UInt8[np.ndarray, "height width 3"]:
+    """A picture that the released code drew, RGB."""
+    return cv2.imread(str(folder / f"{name}.png"), cv2.IMREAD_COLOR)[..., ::-1]
+
+
+def assert_alike(drawn: Picture, expected: Picture) -> None:
+    """Equal silhouettes, and colours within rounding."""
+    np.testing.assert_array_equal(drawn[1], expected[1])
+    np.testing.assert_allclose(drawn[0].astype(int), expected[0].astype(int), rtol=0, atol=ROUNDING)

@@ -2,9 +2,10 @@
 changed.
 """
 
+import functools
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import cv2
@@ -13,6 +14,8 @@ import pytest
 
 from extractors import hand_motion
 from extractors.interface import Extractor, Frame, FramePose, Licences, Lineage
+from pipelines import content_keys as content_keys_module
+from pipelines import extract_clip as extract_clip_module
 from pipelines.content_keys import ContentKeys, content_keys
 from pipelines.extract_clip import OldSample, extract_clip
 from pipelines.frames import VideoSource
@@ -21,11 +24,13 @@ from pipelines.reasons import Reason
 from pipelines.sample_meta import ClipJob, stored_size
 from pipelines.scan import scan_video
 from pipelines.settings import PlanSettings, SampleSettings
+from renderers.body_models.anny import AnnyBody
 from renderers.mannequin.labels import VISIBLE
 from renderers.wholebody import LEFT_HAND
 from shards.check_sample import check_sample
 from shards.poses_file import unpack_poses
-from shards.schema import LEFT, RIGHT, Member, Status
+from shards.schema import LEFT, RIGHT, STORED_CONDITIONS, ClipRow, Member, Status, condition_name
+from shards.surface_conditions import body_parameters
 from tests.factories.person_video import PersonVideo
 from tests.factories.videos import read_number, write_numbered_video
 
@@ -78,9 +83,8 @@ class Forgetful(Extractor):
 
 @pytest.fixture
 def job(tmp_path: Path) -> ClipJob:
-    return job_of(
-        write_numbered_video(tmp_path / "video.mp4", count=24, fps=24), SampleSettings(short_side=96)
-    )
+    settings = SampleSettings(short_side=96, body_model="none")
+    return job_of(write_numbered_video(tmp_path / "video.mp4", count=24, fps=24), settings)
 
 
 def job_of(path: Path, settings: SampleSettings) -> ClipJob:
@@ -192,22 +196,20 @@ def test_another_checkpoint_keeps_the_frames(job: ClipJob, monkeypatch: pytest.M
 def test_content_keys_follow_from_bytes_code_weights_and_parameters_alone(job: ClipJob) -> None:
     def differing(job: ClipJob, lineage: Lineage = LINEAGE) -> set[str]:
         keys = content_keys(job.clip, job.settings, lineage)
-        return {
-            name
-            for name in ("frames", "keypoints", "hand_motion", "sample")
-            if getattr(keys, name) != getattr(first, name)
-        }
+        return {name for name in everything if getattr(keys, name) != getattr(first, name)}
 
     first = content_keys(job.clip, job.settings, LINEAGE)
-    everything = {"frames", "keypoints", "hand_motion", "sample"}
+    everything = {field.name for field in fields(ContentKeys)}
     assert differing(replace(job, source=replace(job.source, path=Path("/elsewhere/other.mp4")))) == set()
     assert differing(replace(job, clip=replace(job.clip, shard=7))) == set()
     assert differing(replace(job, settings=replace(job.settings, jpeg_quality=50))) == {"frames", "sample"}
     assert differing(replace(job, settings=replace(job.settings, min_found=0.9))) == {"sample"}
     assert differing(replace(job, settings=replace(job.settings, short_side=64))) == everything
     assert differing(replace(job, clip=replace(job.clip, video_id="b" * 16))) == everything
-    assert differing(job, replace(LINEAGE, version=2)) == {"keypoints", "hand_motion", "sample"}
-    assert differing(job, replace(LINEAGE, weights={"model": "ff"})) == {"keypoints", "hand_motion", "sample"}
+    assert differing(job, replace(LINEAGE, version=2)) == everything - {"frames"}
+    assert differing(job, replace(LINEAGE, weights={"model": "ff"})) == everything - {"frames"}
+    with_body = replace(job, settings=replace(job.settings, body_model="anny"))
+    assert differing(with_body) == {"body", "conditions", "sample"}
 
 
 @pytest.mark.parametrize(
@@ -226,12 +228,22 @@ def test_stored_frames_are_even_and_never_larger_than_the_videos(
     assert stored_size(width, height, short_side) == stored
 
 
-def test_the_embedded_preset_finds_the_made_person_where_she_is(person_video: PersonVideo) -> None:
+Extracted = tuple[ClipJob, ClipRow, list[Member]]
+
+
+@pytest.fixture(scope="module")
+def extracted(person_video: PersonVideo) -> Extracted:
+    """The made person, by the embedded preset as it is by default but for a smaller picture."""
     from extractors.mediapipe_holistic import MediaPipeHolistic
 
-    row, members = extract_clip(
-        job_of(person_video.path, SampleSettings(short_side=360)), MediaPipeHolistic()
-    )
+    job = job_of(person_video.path, SampleSettings(short_side=360))
+    return job, *extract_clip(job, MediaPipeHolistic())
+
+
+def test_the_embedded_preset_finds_the_made_person_where_she_is(
+    extracted: Extracted, person_video: PersonVideo
+) -> None:
+    _, row, members = extracted
     check_sample(row, members)
     assert row.body_found >= 0.99 and row.face_found >= 0.99
     assert row.left_hand_found >= 0.95 and row.right_hand_found >= 0.95
@@ -248,3 +260,91 @@ def test_the_embedded_preset_finds_the_made_person_where_she_is(person_video: Pe
         assert (error[:, points].mean(1) / palm)[poses["hand_valid"][:, side]].mean() < 0.15
     for name in ("sharpness", "movement"):
         assert np.isfinite(poses[name][1:][poses["movement_valid"][1:]]).all()
+
+
+def true_points(person_video: PersonVideo, poses: dict[str, np.ndarray]) -> np.ndarray:
+    """The labels' keypoints in metres in camera axes."""
+    labels, frames = person_video.labels, poses["frame"]
+    rotation, shift = labels.world_to_camera[frames, :3, :3], labels.world_to_camera[frames, None, :3, 3]
+    return np.einsum("fij,fpj->fpi", rotation, labels.keypoints_3d[frames]) + shift
+
+
+def fitted_points(poses: dict[str, np.ndarray]) -> np.ndarray:
+    """The fitted body's keypoints in metres in camera axes."""
+    points = AnnyBody().keypoints(body_parameters(poses, range(len(poses["frame"]))))
+    return points @ poses["world_to_camera"][0, :3, :3].T
+
+
+def test_the_body_in_3d_lies_on_the_made_person(extracted: Extracted, person_video: PersonVideo) -> None:
+    _, row, members = extracted
+    poses = unpack_poses(data_of(members)["poses.npz"])
+    assert poses["body_surface_valid"].all() and poses["body_part_valid"][:, :4].all()
+    assert (np.ptp(poses["body_shape"], axis=0) == 0).all() and (np.ptp(poses["camera_K"], axis=0) == 0).all()
+    points, truth = fitted_points(poses), true_points(person_video, poses)
+    pixels = points @ poses["camera_K"][0].T
+    pixels = pixels[..., :2] / pixels[..., 2:]
+    seen = person_video.labels.keypoints_2d[poses["frame"]] * (row.width / person_video.width)
+    visible = person_video.labels.visibility[poses["frame"]] == VISIBLE
+    height = np.ptp(seen[..., 1], axis=1)[:, None]
+    off = np.linalg.norm(pixels - seen, axis=-1) / height
+    assert off[:, 5:17][visible[:, 5:17]].mean() < 0.025
+    assert off[:, 91:][visible[:, 91:] & np.repeat(poses["hand_surface_valid"], 21, axis=1)].mean() < 0.02
+    root = points - points[:, [11, 12]].mean(1, keepdims=True)
+    true_root = truth - truth[:, [11, 12]].mean(1, keepdims=True)
+    assert np.linalg.norm(root - true_root, axis=-1)[:, 5:17].mean() < 0.12
+
+
+def test_the_drawn_body_covers_the_person_and_the_drawn_hands_are_where_hands_are(
+    extracted: Extracted, person_video: PersonVideo
+) -> None:
+    _, row, members = extracted
+    data = data_of(members)
+    poses = unpack_poses(data["poses.npz"])
+    for number in (0, 30):
+        images = {
+            name: cv2.imdecode(
+                np.frombuffer(data[condition_name(name, number)], np.uint8), cv2.IMREAD_COLOR_RGB
+            )
+            for name in STORED_CONDITIONS
+        }
+        assert all(image.shape == (row.height, row.width, 3) for image in images.values())
+        scale = row.width / person_video.width
+        box = person_video.labels.visible_box[poses["frame"][number]] * scale
+        drawn = np.argwhere(images["smpl_cs"].any(-1))
+        np.testing.assert_allclose(drawn.min(0), box[[1, 0]], atol=0.08 * row.height)
+        np.testing.assert_allclose(drawn.max(0), box[[3, 2]], atol=0.08 * row.height)
+        for hand, (points, strong) in enumerate(((slice(91, 112), 1), (slice(112, 133), 0))):
+            if poses["hand_surface_valid"][number, hand]:
+                x, y = poses["keypoints"][number, points].mean(0).astype(int)
+                colour = images["hands"][y - 6 : y + 7, x - 6 : x + 7].max((0, 1)).astype(int)
+                assert colour[strong] > colour[1 - strong], "left hands are green, right ones red"
+
+
+def test_another_fit_keeps_the_keypoints_and_another_drawing_keeps_the_body(
+    extracted: Extracted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, _, members = extracted
+    old = old_sample(job, members)
+
+    class Asked(NotToBeAsked):
+        @functools.cached_property
+        def lineage(self) -> Lineage:  # type: ignore[override]
+            from extractors.mediapipe_holistic import MediaPipeHolistic
+
+            return MediaPipeHolistic().lineage
+
+    def refuse(*_: object) -> dict[str, np.ndarray]:
+        raise AssertionError("the body was to be kept")
+
+    without = replace(job, settings=replace(job.settings, body_model="none"))
+    poses = unpack_poses(data_of(extract_clip(without, Asked(), old)[1])["poses.npz"])
+    assert poses["body_model"].tolist() == ["none"] and not poses["body_surface_valid"].any()
+
+    images = [name for name in old.members if name.startswith(STORED_CONDITIONS)]
+    marked = OldSample(old.keys, {**old.members, **{name: b"kept" for name in images}})
+    monkeypatch.setattr(extract_clip_module, "fitted_arrays", refuse)
+    kept = data_of(extract_clip(replace(job), Asked(), marked)[1])
+    assert {kept[name] for name in images} == {b"kept"}
+    monkeypatch.setattr(content_keys_module, "DRAWING_VERSION", 99)
+    again = data_of(extract_clip(job, Asked(), marked)[1])
+    assert {name: again[name] for name in images} == {name: old.members[name] for name in images}

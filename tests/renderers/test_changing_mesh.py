@@ -10,8 +10,6 @@ from renderers.lit_meshes import Look, PosedMesh
 from tests.factories.figures import made_body
 from tests.factories.platforms import Platform, change_in_pyrender, draw_crowds
 
-pytest_plugins = ["tests.factories.platforms"]
-
 LOOKS = pytest.mark.parametrize(
     "look", [pytest.param(smpl_cs.LOOK, id="flat"), pytest.param(hands.LOOK, id="smooth")]
 )

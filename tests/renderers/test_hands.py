@@ -9,18 +9,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pytest
-import trimesh
 from jaxtyping import Float
 
-from renderers.hands import LOOK, MANO_WRIST, Hand, close_boundary, draw_hands
+from renderers.hands import LOOK, MANO_WRIST, Hand, draw_hands
 from renderers.lit_meshes import PosedMesh, draw_meshes
 from tests.factories.figures import HAND_CAMERA, SIZE, made_hand
 from tests.factories.platforms import Platform
-from tests.factories.released_renderers import released_hands
-from tests.renderers.test_smpl_cs import assert_alike, fixture_picture
-
-pytest_plugins = ["tests.factories.platforms"]
+from tests.factories.released_renderers import assert_alike, fixture_picture, released_hands
 
 
 def fixture_scene(folder: Path) -> tuple[list[Hand], Float[np.ndarray, "3 3"], tuple[int, int]]:
@@ -78,33 +73,3 @@ def test_right_hands_are_red_and_left_ones_green(platform: Platform) -> None:
 def test_no_hand_is_black(platform: Platform) -> None:
     image, mask = platform.own(draw_hands, [], HAND_CAMERA, SIZE)
     assert image.shape == (*SIZE, 3) and not image.any() and not mask.any()
-
-
-def test_the_wrist_of_mano_is_one_patch_without_a_hole() -> None:
-    """A rim through all its vertices, for which a fan needs as many triangles."""
-    assert len(np.unique(MANO_WRIST)) == len(MANO_WRIST) + 2
-    assert len(close_boundary(MANO_WRIST)) == 2 * len(MANO_WRIST)
-
-
-@pytest.mark.parametrize("holes", [(0,), (0, 11)])
-def test_holes_are_closed_with_triangles_that_look_outwards(holes: tuple[int, ...]) -> None:
-    ball = trimesh.creation.icosphere(subdivisions=2)
-    triangles = np.asarray(ball.faces)
-    open_triangles = triangles[~np.isin(triangles, holes).any(1)]
-    closed = close_boundary(open_triangles)
-    np.testing.assert_array_equal(closed[: len(open_triangles)], open_triangles)
-    mended = trimesh.Trimesh(ball.vertices, closed, process=False)
-    assert mended.is_watertight and mended.is_winding_consistent
-    assert 0.95 * ball.volume < mended.volume < ball.volume
-
-
-def test_a_closed_surface_stays_as_it_is() -> None:
-    triangles = made_hand().triangles
-    np.testing.assert_array_equal(close_boundary(triangles), triangles)
-
-
-def test_a_rim_that_cannot_be_followed_is_refused() -> None:
-    with pytest.raises(ValueError, match="same direction"):
-        close_boundary(np.array([[0, 1, 2], [0, 1, 3]]))
-    with pytest.raises(ValueError, match="meet in a vertex"):
-        close_boundary(np.array([[0, 1, 2], [0, 3, 4]]))

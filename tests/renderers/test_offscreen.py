@@ -25,6 +25,19 @@ for size in ((64, 48), (32, 80)):
     offscreen.close()
 print("drawn")
 """
+COMPILE = """
+import numpy as np
+from renderers import offscreen
+renderer = offscreen.offscreen_renderer(32, 32)
+import pyrender
+scene = pyrender.Scene()
+scene.add(pyrender.Mesh([pyrender.Primitive(np.eye(3))]))
+scene.add(pyrender.PerspectiveCamera(yfov=1.0))
+for _ in range(3):
+    renderer._platform.make_current()
+    renderer._renderer.render(scene, pyrender.RenderFlags.OFFSCREEN)
+print(len(renderer._renderer._program_cache._program_cache))
+"""
 
 
 def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -49,6 +62,14 @@ def test_a_platform_that_works_draws_at_any_size_and_again_after_closing(platfor
         pytest.skip(f"{platform} is not installed")
     done = run(RENDER, PYOPENGL_PLATFORM=platform)
     assert done.stdout.split() == ["drawn"], done.stderr
+
+
+@pytest.mark.parametrize("platform", ["egl", "osmesa"])
+def test_a_shader_is_compiled_once(platform: str) -> None:
+    if platform not in platforms_that_work():
+        pytest.skip(f"{platform} is not installed")
+    done = run(COMPILE, PYOPENGL_PLATFORM=platform)
+    assert done.stdout.split() == ["1"], done.stderr
 
 
 def test_osmesa_is_taken_where_egl_has_no_device() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 
 from renderers import offscreen
 from renderers.hands import draw_hands
@@ -20,11 +20,7 @@ from renderers.lit_meshes import Look, PosedMesh, draw_meshes
 from renderers.smpl_cs import LOOK, draw_smpl_cs
 from tests.factories.figures import BODY_CAMERA, HAND_CAMERA, SIZE, made_body, made_hand
 from tests.factories.platforms import Platform
-from tests.factories.released_renderers import Picture, released_smpl_cs
-
-pytest_plugins = ["tests.factories.platforms"]
-
-ROUNDING = 1
+from tests.factories.released_renderers import assert_alike, fixture_picture, released_smpl_cs
 
 
 def fixture_scene(folder: Path) -> tuple[PosedMesh, Float[np.ndarray, "3 3"], tuple[int, int]]:
@@ -33,15 +29,6 @@ def fixture_scene(folder: Path) -> tuple[PosedMesh, Float[np.ndarray, "3 3"], tu
     body = PosedMesh(scenes["body_vertices"], scenes["body_faces"], scenes["body_vertex_colors"])
     height, width = scenes["body_hw"].tolist()
     return body, np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]]), (height, width)
-
-
-def fixture_picture(folder: Path, name: str) -> UInt8[np.ndarray, "height width 3"]:
-    return cv2.imread(str(folder / f"{name}.png"), cv2.IMREAD_COLOR)[..., ::-1]
-
-
-def assert_alike(drawn: Picture, expected: Picture) -> None:
-    np.testing.assert_array_equal(drawn[1], expected[1])
-    np.testing.assert_allclose(drawn[0].astype(int), expected[0].astype(int), rtol=0, atol=ROUNDING)
 
 
 def moved(body: PosedMesh, x: float, z: float) -> PosedMesh:
