@@ -23,6 +23,7 @@ from typing import Literal
 import cyclopts
 import numpy as np
 
+from benchmarks.accuracy_parts.body import fit_of
 from benchmarks.accuracy_parts.compare import Comparison, compare, joined, truth_of
 from benchmarks.accuracy_parts.corpus import CELLS, FRONTAL, Cell, Video, full_corpus, quick_corpus
 from benchmarks.accuracy_parts.tables import Making, Report, Row, lines, replaced, section
@@ -101,6 +102,7 @@ def compare_all(paths: Sequence[Path], dataset: Path) -> Comparison:
         parts.append(
             compare(
                 sample.poses,
+                fit_of(sample.poses),
                 truths[place],
                 stored_size=(sample.row.width, sample.row.height),
                 video_size=(row.width, row.height),

@@ -12,6 +12,9 @@ from typing import Protocol
 import numpy as np
 from jaxtyping import Float, UInt8
 
+FOUND_CONFIDENCE = 0.3
+"""A keypoint counts as found from here on: the threshold that DWPose draws with."""
+
 
 @dataclass(frozen=True)
 class Licences:

@@ -38,6 +38,14 @@ _models = functools.cache(load_models)
 """A worker's body models, loaded once."""
 
 
+def load_body() -> None:
+    """Load what a body is fitted with and drawn from: some seconds, or minutes where nothing is cached."""
+    from extractors.anny_fit.fit import standard_rig
+
+    model = _models()("anny")
+    _ = standard_rig(), model.colours, model.hands
+
+
 def no_body(frames: int) -> dict[str, np.ndarray]:
     """The arrays where there is no body model: named and typed, and empty or False."""
     arrays = {}

@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from extractors.hand_motion import hand_box, hand_movement, hand_sharpness
-from extractors.interface import Extractor, Frame, FramePose
+from extractors.interface import FOUND_CONFIDENCE, Extractor, Frame, FramePose
 from pipelines.body_surface import BODY_ARRAYS, drawn_conditions, fitted_arrays, no_body
 from pipelines.content_keys import ContentKeys, content_keys
 from pipelines.frames import read_frames
@@ -41,9 +41,6 @@ from shards.schema import (
     condition_name,
     frame_name,
 )
-
-FOUND_CONFIDENCE = 0.3
-"""A keypoint counts as found from here on: the threshold that DWPose draws with."""
 
 HANDS = {LEFT: LEFT_HAND, RIGHT: RIGHT_HAND}
 

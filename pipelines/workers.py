@@ -25,6 +25,7 @@ from ray.exceptions import AuthenticationError, OutOfMemoryError, RayActorError
 
 from extractors.interface import Extractor
 from pipelines import memory
+from pipelines.body_surface import load_body
 from pipelines.presets import load_extractor
 from pipelines.reasons import Reason
 from pipelines.sample_meta import ClipJob
@@ -33,7 +34,7 @@ from pipelines.settings import RunSettings
 from pipelines.stage import extract_and_stage
 from pipelines.video import first_line
 from shards.errors import UserError
-from shards.schema import ClipRow
+from shards.schema import NO_MODEL, ClipRow
 
 LOST = (RayActorError, OutOfMemoryError)
 """What Ray raises when the process that was at a job is gone."""
@@ -56,8 +57,8 @@ class ClusterError(UserError):
 
 
 class Worker:
-    """An actor: it scans videos and extracts clips, one at a time, with its extractor loaded at its first
-    clip.
+    """An actor: it scans videos and extracts clips, one at a time, with extractor and body model loaded at
+    its first clip.
 
     When a frame takes longer than `stall_seconds` the process ends itself: a hanging library call cannot be
     interrupted otherwise. The log says so, and holds the stack that it hung in.
@@ -80,6 +81,8 @@ class Worker:
         """Extract the job's clip, leave it in `staging`, and give its row. See pipelines.stage."""
         with self._watch(0.0 if self._extractor else START_SECONDS) as alive:
             if self._extractor is None:
+                if job.settings.body_model != NO_MODEL:
+                    load_body()
                 self._extractor = load_extractor(self._preset)
             try:
                 return extract_and_stage(job, self._extractor, dataset, staging, old_row, alive)

@@ -9,4 +9,4 @@ venv=$2
 "$venv/bin/python" -m pip install -q --disable-pip-version-check --no-deps -r requirements.txt
 "$venv/bin/python" -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 echo "Building the body model's cache (about a minute, once)"
-"$venv/bin/python" -m renderers.mannequin.person
+"$venv/bin/python" -m renderers.body_models.anny

@@ -1,32 +1,27 @@
 """One sample of a dataset against the labels of its video, frame by frame.
 
 Dimension names: frames, persons, points 133 (COCO-WholeBody), parts 4 (body, face, left hand, right hand),
-hands 2 (left, right).
+hands 2 (left, right), sources 2 (landmarks, fit).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from benchmarks.accuracy_parts import measures
+from benchmarks.accuracy_parts.body import HANDS, JAW, Fit, errors_3d
 from benchmarks.accuracy_parts.measures import State, in_camera, part_state, pixels_per_metre
-from extractors.mediapipe_wholebody import BODY_FROM_POSE
 from renderers.mannequin.labels import Labels
 from renderers.wholebody import BODY, FACE, FEET, LEFT_HAND, RIGHT_HAND
 
 PARTS = {"body": BODY, "face": FACE, "left hand": LEFT_HAND, "right hand": RIGHT_HAND}
-HANDS = (LEFT_HAND, RIGHT_HAND)
 
 SEEN_SHARE = {"body": 0.25, "face": 0.5, "left hand": 0.7, "right hand": 0.7}
 """A part counts as seen where at least this share of its points is visible: of the body, the head alone."""
-
-JOINTS_3D = tuple(range(5, 17))
-"""Shoulders, elbows, wrists, hips, knees and ankles: the points that mean the same in MediaPipe's 3D body and
-in the labels."""
 
 TIME_TOLERANCE = 0.002
 """Seconds. Timestamps are rounded to the file's time base."""
@@ -47,6 +42,7 @@ class Truth:
     visibility: Int[np.ndarray, "frames persons 133"]
     box: Float[np.ndarray, "frames persons 4"]
     hand_blur: Float[np.ndarray, "frames persons 2"]
+    jaw_open: Float[np.ndarray, "frames persons"]
     height: Float[np.ndarray, "persons"]
     """Metres, standing."""
 
@@ -70,6 +66,11 @@ class Comparison:
     eyes' outer corners for the face, of the palm for a hand; NaN for what was not found. `turn` is in
     degrees, `movement` in short sides of the frame per second, `tremble` in shares of the height per frame
     squared. blur_palms and blur_pixels say how far the hand moves during the exposure.
+
+    The errors in metres are those of `body.Errors3D`. fit_error is to the fitted body's keypoints what
+    `error` is to the found ones, and fit_pixels the same in pixels of the stored frame; NaN where there is no
+    surface, for a hand also where the surface's is not valid. true_height is in metres, standing; fit_size is
+    the fitted body's height over it, fit_distance its hips' distance from the camera over the true distance.
     """
 
     video: Int[np.ndarray, "frames"]
@@ -82,9 +83,20 @@ class Comparison:
     visibility: Int[np.ndarray, "frames 133"]
     error: Float[np.ndarray, "frames 133"]
     tremble: Float[np.ndarray, "frames"]
-    body_metres: Float[np.ndarray, "frames"]
-    body_aligned_metres: Float[np.ndarray, "frames"]
-    hand_aligned_metres: Float[np.ndarray, "frames 2"]
+    body_metres: Float[np.ndarray, "frames 2"]
+    body_scaled_metres: Float[np.ndarray, "frames 2"]
+    body_aligned_metres: Float[np.ndarray, "frames 2"]
+    body_jitter: Float[np.ndarray, "frames 2"]
+    hand_metres: Float[np.ndarray, "frames 2 2"]
+    hand_aligned_metres: Float[np.ndarray, "frames 2 2"]
+    fit_valid: Bool[np.ndarray, "frames"]
+    fit_error: Float[np.ndarray, "frames 133"]
+    fit_pixels: Float[np.ndarray, "frames 133"]
+    true_height: Float[np.ndarray, "frames"]
+    fit_size: Float[np.ndarray, "frames"]
+    fit_distance: Float[np.ndarray, "frames"]
+    jaw_open: Float[np.ndarray, "frames"]
+    true_jaw_open: Float[np.ndarray, "frames"]
     sharpness: Float[np.ndarray, "frames 2"]
     sharpness_raw: Float[np.ndarray, "frames 2"]
     blur_palms: Float[np.ndarray, "frames 2"]
@@ -132,12 +144,14 @@ def truth_of(labels: Labels) -> Truth:
         visibility=spread(labels.visibility, 0),
         box=spread(labels.box, 0.0),
         hand_blur=spread(labels.hand_blur, np.nan),
+        jaw_open=spread(labels.face[:, JAW], np.nan),
         height=np.array(heights),
     )
 
 
 def compare(
     poses: Mapping[str, np.ndarray],
+    fit: Fit,
     truth: Truth,
     *,
     stored_size: tuple[int, int],
@@ -145,13 +159,14 @@ def compare(
     video: int,
     clip: int,
 ) -> Comparison:
-    """A sample's arrays (`shards.schema.POSES`) against the truth of its video, frames matched by
-    presentation time. Sizes are (width, height); `video` and `clip` are numbers to tell them apart by. Raises
-    ValueError for a frame that has no label.
+    """A sample's arrays (`shards.schema.POSES`) and the body fitted in it against the truth of its video,
+    frames matched by presentation time. Sizes are (width, height); `video` and `clip` are numbers to tell
+    them apart by. Raises ValueError for a frame that has no label.
     """
     truth = truth.at(_frames_at(truth.time, poses["time"]))
     rows = np.arange(len(truth.time))
-    found = poses["keypoints"].astype(float) * (np.array(video_size) / np.array(stored_size))
+    to_video = np.array(video_size) / np.array(stored_size)
+    found = poses["keypoints"].astype(float) * to_video
     valid = np.column_stack([poses["body_valid"], poses["face_valid"], poses["hand_valid"]])
     followed = _followed(found, valid[:, 0], truth)
     states = {
@@ -167,17 +182,10 @@ def compare(
     off = (found - keypoints_2d) / units[..., None]
     error = np.where(known, np.linalg.norm(off, axis=-1), np.nan)
     upper = np.arange(133) < BODY.stop
-    body_metres, body_aligned_metres = _body_3d(poses, keypoints_3d, visibility, truth)
-    hand_used = np.broadcast_to((valid[:, 2:] & ~nobody[:, None])[..., None], (len(rows), 2, 21))
-    hand_aligned = np.stack(
-        [
-            measures.aligned_joint_error(
-                poses["hand_landmarks"][:, side].astype(float), keypoints_3d[:, points], hand_used[:, side]
-            )
-            for side, points in enumerate(HANDS)
-        ],
-        1,
-    )
+    true_height = np.where(nobody, np.nan, truth.height[followed])
+    in_view = in_camera(keypoints_3d, truth.world_to_camera)
+    fit_off = fit.keypoints_2d * to_video - keypoints_2d
+    fitted = _fitted_points(fit) & ~nobody[:, None]
     blur = np.where(nobody[:, None], np.nan, truth.hand_blur[rows, followed])
     palms = np.stack([units[:, points.start] for points in HANDS], 1)
     return Comparison(
@@ -191,9 +199,15 @@ def compare(
         visibility=visibility,
         error=error,
         tremble=measures.acceleration_error(off, known & (visibility == 2) & upper),
-        body_metres=body_metres,
-        body_aligned_metres=body_aligned_metres,
-        hand_aligned_metres=hand_aligned,
+        **asdict(errors_3d(poses, fit, in_view, visibility >= 1)),
+        fit_valid=fit.valid,
+        fit_error=np.where(fitted, np.linalg.norm(fit_off / units[..., None], axis=-1), np.nan),
+        fit_pixels=np.where(fitted, np.linalg.norm(fit_off / to_video, axis=-1), np.nan),
+        true_height=true_height,
+        fit_size=_fitted_height(fit) / true_height,
+        fit_distance=np.where(nobody, np.nan, _distance(fit.keypoints_3d) / _distance(in_view)),
+        jaw_open=fit.jaw_open,
+        true_jaw_open=np.where(nobody, np.nan, truth.jaw_open[rows, followed]),
         sharpness=poses["sharpness"].astype(float),
         sharpness_raw=poses["sharpness_raw"].astype(float),
         blur_palms=blur / palms,
@@ -246,23 +260,24 @@ def _units(
     return units
 
 
-def _body_3d(
-    poses: Mapping[str, np.ndarray],
-    keypoints: Float[np.ndarray, "frames 133 3"],
-    visibility: Int[np.ndarray, "frames 133"],
-    truth: Truth,
-) -> tuple[Float[np.ndarray, "frames"], Float[np.ndarray, "frames"]]:
-    """Error in metres of the joints that lie in the picture: with the hips' middles put on each other, and
-    aligned."""
-    joints = list(JOINTS_3D)
-    landmarks = poses["body_landmarks"].astype(float)
-    landmarks = landmarks - landmarks[:, [BODY_FROM_POSE[11], BODY_FROM_POSE[12]]].mean(1, keepdims=True)
-    found = landmarks[:, [BODY_FROM_POSE[joint] for joint in joints]]
-    in_view = in_camera(keypoints, truth.world_to_camera)
-    in_view = in_view - measures.middle(in_view, "hip")[:, None]
-    used = (visibility[:, joints] >= 1) & poses["body_valid"][:, None]
-    arguments = found, in_view[:, joints], used
-    return measures.joint_error(*arguments), measures.aligned_joint_error(*arguments)
+def _fitted_points(fit: Fit) -> Bool[np.ndarray, "frames 133"]:
+    """Which keypoints of the fitted body stand for something that was seen."""
+    fitted = np.broadcast_to(fit.valid[:, None], fit.keypoints_2d.shape[:2]).copy()
+    for side, points in enumerate(HANDS):
+        fitted[:, points] &= fit.hand_valid[:, side, None]
+    return fitted
+
+
+def _fitted_height(fit: Fit) -> Float[np.ndarray, "frames"]:
+    """Of the clip's one body, in metres; NaN where there is no surface."""
+    if not fit.valid.any():
+        return np.full(len(fit.valid), np.nan)
+    return np.where(fit.valid, measures.standing_height(fit.keypoints_3d[fit.valid]), np.nan)
+
+
+def _distance(in_view: Float[np.ndarray, "frames 133 3"]) -> Float[np.ndarray, "frames"]:
+    """From the camera to the middle of the hips, in metres."""
+    return np.linalg.norm(measures.middle(in_view, "hip"), axis=-1)
 
 
 def _true_movement(

@@ -25,6 +25,7 @@ SLOWEST_MOVEMENT = 0.1
 
 _NUMBER_OF = {name: number for number, name in enumerate(PARTS)}
 _HANDS = [_NUMBER_OF["left hand"], _NUMBER_OF["right hand"]]
+_FACE = _NUMBER_OF["face"]
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,69 @@ def misplaced_hands(frames: Comparison) -> Share:
     """Seen and found hands whose points are not on the hand."""
     errors = hand_errors(frames)
     return Share(int((errors > MISPLACED).sum()), len(errors))
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A measure of the extractor's raw landmarks, and of the body fitted to them; NaN of nothing."""
+
+    landmarks: float
+    fit: float
+
+
+def paired(values: Float[np.ndarray, "*rows 2"]) -> Pair:
+    """Both means over the rows in which both sources have a value, so that a fit is not judged by the frames
+    that it gave up; where no body was fitted at all, the landmarks' mean is of theirs."""
+    values = values.reshape(-1, 2)
+    known = ~np.isnan(values)
+    rows = known.all(1) if known[:, 1].any() else known[:, 0]
+    return Pair(*mean_of(values[rows].T).tolist())
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The fitted body over some frames. surfaces: of the frames in which a body is in the picture and found;
+    hands: of the seen and found hands. body_pixels, hand_pixels: mean distance of its visible keypoints, of
+    the 17 and of its valid hands, from the true ones, in pixels of the stored frame; body and hand: in shares
+    of height and palm. size and distance are medians over the true ones. jaw: rank correlation over the
+    jaw_frames with a seen and found face; jaw_within: within a video; jaw_error: mean absolute difference.
+    """
+
+    surfaces: Share
+    hands: Share
+    body: float
+    body_pixels: float
+    hand: float
+    hand_pixels: float
+    size: float
+    distance: float
+    jaw_frames: int
+    jaw: float
+    jaw_within: float
+    jaw_error: float
+
+
+def fitted(frames: Comparison) -> Fitted:
+    """Of all these frames."""
+    found = (frames.state[:, 0] > State.OUTSIDE) & frames.found[:, 0]
+    hands = (frames.state[:, _HANDS] == State.SEEN) & frames.found[:, _HANDS]
+    hand_errors = _of_hands(frames, frames.fit_error)
+    with_face = (frames.state[:, _FACE] == State.SEEN) & frames.found[:, _FACE] & frames.fit_valid
+    jaw, true_jaw = frames.jaw_open[with_face], frames.true_jaw_open[with_face]
+    return Fitted(
+        surfaces=Share(int((found & frames.fit_valid).sum()), int(found.sum())),
+        hands=Share(int((hands & ~np.isnan(hand_errors)).sum()), int(hands.sum())),
+        body=float(mean_of(_where_visible(frames, frames.fit_error, BODY).ravel())),
+        body_pixels=float(mean_of(_where_visible(frames, frames.fit_pixels, BODY).ravel())),
+        hand=float(mean_of(hand_errors[hands])),
+        hand_pixels=float(mean_of(_of_hands(frames, frames.fit_pixels)[hands])),
+        size=median_of(frames.fit_size[found]),
+        distance=median_of(frames.fit_distance[found]),
+        jaw_frames=len(jaw),
+        jaw=rank_correlation(jaw, true_jaw),
+        jaw_within=rank_correlation_within(jaw, true_jaw, frames.video[with_face]),
+        jaw_error=float(mean_of(np.abs(jaw - true_jaw))),
+    )
 
 
 @dataclass(frozen=True)
@@ -146,18 +210,29 @@ def median_of(values: Float[np.ndarray, "*rows"]) -> float:
 
 
 def _errors(frames: Comparison, points: slice, visibility: int) -> Float[np.ndarray, "frames points"]:
-    return np.where(frames.visibility[:, points] == visibility, frames.error[:, points], np.nan)
+    return _where_visible(frames, frames.error, points, visibility)
+
+
+def _where_visible(
+    frames: Comparison, values: Float[np.ndarray, "frames 133"], points: slice, visibility: int = 2
+) -> Float[np.ndarray, "frames points"]:
+    return np.where(frames.visibility[:, points] == visibility, values[:, points], np.nan)
+
+
+def _of_hands(frames: Comparison, values: Float[np.ndarray, "frames 133"]) -> Float[np.ndarray, "frames 2"]:
+    """Means over the visible points of each hand; NaN for one that is not seen."""
+    means = [mean_of(_where_visible(frames, values, hand)) for hand in (LEFT_HAND, RIGHT_HAND)]
+    return np.where(frames.state[:, _HANDS] == State.SEEN, np.stack(means, 1), np.nan)
 
 
 def _hand_errors(frames: Comparison) -> Float[np.ndarray, "frames 2"]:
-    errors = [mean_of(_errors(frames, hand, visibility=2)) for hand in (LEFT_HAND, RIGHT_HAND)]
-    return np.where(frames.state[:, _HANDS] == State.SEEN, np.stack(errors, 1), np.nan)
+    return _of_hands(frames, frames.error)
 
 
 @dataclass(frozen=True)
 class Figures:
     """What a row of the tables says of its frames. Errors are means over visible points of found parts;
-    units as in Comparison, the 3D errors in millimetres.
+    units as in Comparison, the 3D errors in millimetres (jitter: per frame squared).
     """
 
     frames: int
@@ -175,9 +250,13 @@ class Figures:
     hand_mean: float
     hand_median: float
     misplaced_hands: Share
-    body_mm: float
-    body_aligned_mm: float
-    hand_aligned_mm: float
+    body_mm: Pair
+    body_scaled_mm: Pair
+    body_aligned_mm: Pair
+    jitter_mm: Pair
+    hand_mm: Pair
+    hand_aligned_mm: Pair
+    fitted: Fitted
     following: Following
     hand_motion: HandMotion
 
@@ -202,9 +281,13 @@ def figures(frames: Comparison) -> Figures:
         hand_mean=float(mean_of(hands)),
         hand_median=median_of(hands),
         misplaced_hands=misplaced_hands(frames),
-        body_mm=1000 * float(mean_of(frames.body_metres)),
-        body_aligned_mm=1000 * float(mean_of(frames.body_aligned_metres)),
-        hand_aligned_mm=1000 * float(mean_of(frames.hand_aligned_metres[seen])),
+        body_mm=paired(1000 * frames.body_metres),
+        body_scaled_mm=paired(1000 * frames.body_scaled_metres),
+        body_aligned_mm=paired(1000 * frames.body_aligned_metres),
+        jitter_mm=paired(1000 * frames.body_jitter),
+        hand_mm=paired(1000 * frames.hand_metres[seen]),
+        hand_aligned_mm=paired(1000 * frames.hand_aligned_metres[seen]),
+        fitted=fitted(frames),
         following=following(frames),
         hand_motion=hand_motion(frames),
     )

@@ -154,6 +154,18 @@ def joint_error(
     return np.where(counts >= FEWEST_ALIGNED, distance.sum(-1) / np.maximum(counts, 1), np.nan)
 
 
+def scaled_joint_error(
+    found: Float[np.ndarray, "frames points 3"],
+    truth: Float[np.ndarray, "frames points 3"],
+    used: Bool[np.ndarray, "frames points"],
+) -> Float[np.ndarray, "frames"]:
+    """`joint_error` after the scale about the origin that brings the points used nearest to the truth."""
+    source, target = (np.where(used[..., None], points, 0.0) for points in (found, truth))
+    own = (source * source).sum((1, 2))
+    scale = np.divide((source * target).sum((1, 2)), own, out=np.zeros(len(found)), where=own > 0)
+    return joint_error(scale[:, None, None] * source, target, used)
+
+
 def aligned_joint_error(
     found: Float[np.ndarray, "frames points 3"],
     truth: Float[np.ndarray, "frames points 3"],
@@ -175,7 +187,7 @@ def aligned_joint_error(
 
 
 def acceleration_error(
-    error: Float[np.ndarray, "frames points 2"], used: Bool[np.ndarray, "frames points"]
+    error: Float[np.ndarray, "frames points axes"], used: Bool[np.ndarray, "frames points"]
 ) -> Float[np.ndarray, "frames"]:
     """How much the points tremble: mean length of the second difference over time of the error vectors,
     given in any unit, which is that of the result per frame squared. Where a point is not used in the frame

@@ -20,14 +20,12 @@ from extractors.anny_fit.camera import FOCAL_PRIOR, WORLD_TO_CAMERA, find_focal,
 from extractors.anny_fit.refine import Observed, Refined, View, refine
 from extractors.anny_fit.rig import SHAPED, STANDARD, FitRig, fit_rig
 from extractors.anny_fit.start import Landmarks, Start, first_pose
+from extractors.interface import FOUND_CONFIDENCE
 from renderers.body_models.anny import PHENOTYPES
 from renderers.body_models.interface import BodyParameters
 from renderers.mannequin.keypoints import keypoint_places
 from renderers.mannequin.person import FACIAL_ACTIONS, Shape
 from renderers.wholebody import BODY, FACE, FEET, LEFT_HAND, RIGHT_HAND
-
-FOUND_CONFIDENCE = 0.3
-"""A keypoint counts as found from here on."""
 
 MAX_BODY_ERROR, MAX_HAND_ERROR = 0.12, 0.35
 """A surface is valid if the median of its found keypoints is seen no further from them than this: shares of
@@ -115,7 +113,7 @@ def fit_body(seen: SeenPerson) -> FittedBody:
 
 
 def _fit(seen: SeenPerson) -> tuple[FitRig, Refined]:
-    standard = _standard_rig()
+    standard = standard_rig()
     landmarks = _landmarks(seen)
     start = first_pose(standard, landmarks)
     extent = _extent(seen)
@@ -129,7 +127,8 @@ def _fit(seen: SeenPerson) -> tuple[FitRig, Refined]:
 
 
 @functools.cache
-def _standard_rig() -> FitRig:
+def standard_rig() -> FitRig:
+    """What every fit begins with; made once."""
     return fit_rig(STANDARD)
 
 
@@ -306,7 +305,7 @@ def _nobody(seen: SeenPerson) -> FittedBody:
     missing = np.float32(np.nan)
     return FittedBody(
         parameters=BodyParameters(
-            pose=np.full((frames, len(_standard_rig().person.bones), 3), missing),
+            pose=np.full((frames, len(standard_rig().person.bones), 3), missing),
             shape=np.full((frames, len(PHENOTYPES)), missing),
             expression=np.full((frames, len(FACIAL_ACTIONS)), missing),
             translation=np.full((frames, 3), missing),

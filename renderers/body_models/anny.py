@@ -154,3 +154,12 @@ def bone_transforms(person: Person, pose: Float[np.ndarray, "joints 3"]) -> Floa
 
 def _other_side(bone: str) -> str:
     return bone.translate(str.maketrans("LR", "RL")) if bone.endswith((".L", ".R")) else bone
+
+
+def main() -> None:
+    """Build the caches of the body and of its colours, for the set-up."""
+    _ = AnnyBody().colours
+
+
+if __name__ == "__main__":
+    main()

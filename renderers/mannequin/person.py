@@ -18,7 +18,7 @@ skinning); another program gives them to Anny so:
 from rest. Anny puts its origin elsewhere: raise its vertices and bones by as much as the lowest of its
 first 13380 resting vertices lies below z = 0, and they are Dancemill's to within rounding.
 
-`python -m renderers.mannequin.person` builds the body model's cache, which takes a minute; afterwards a body
+`python -m renderers.body_models.anny` builds the body model's cache, which takes a minute; afterwards a body
 takes a second. Anny keeps its own caches of 800 MB; here they are left in a temporary folder, and the
 finished model of 90 MB is moved into place in one step, so that two processes building it at once do no harm.
 The cache lies in the folder ANNY_CACHE_DIR, or else `.cache/anny` under the project.
@@ -379,12 +379,3 @@ def _landmarks(vertices: Float[np.ndarray, "vertices 3"]) -> Mapping[str, Float[
     return MappingProxyType(
         {name: (csr_array(weights.numpy()[None]) @ vertices)[0] for name, weights in regressors.items()}
     )
-
-
-def main() -> None:
-    """Build the cache, for the set-up."""
-    build_cache()
-
-
-if __name__ == "__main__":
-    main()

@@ -2,7 +2,7 @@
 known.
 """
 
-from dataclasses import fields, replace
+from dataclasses import astuple, fields, replace
 from itertools import pairwise
 
 import numpy as np
@@ -12,20 +12,26 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from benchmarks.accuracy_parts import measures
+from benchmarks.accuracy_parts.body import HANDS, JAW, JOINTS_3D, Fit, fit_of, no_fit
 from benchmarks.accuracy_parts.compare import Comparison, Truth, compare, joined
 from benchmarks.accuracy_parts.figures import (
+    Pair,
     Share,
     correct_share,
     figures,
+    fitted,
     following,
     found_rate,
     hand_motion,
     mean_error,
     misplaced_hands,
+    paired,
 )
 from benchmarks.accuracy_parts.measures import State
 from benchmarks.accuracy_parts.tables import BEGIN, END, Making, Report, Row, lines, replaced, section
 from extractors.mediapipe_wholebody import BODY_FROM_POSE
+from renderers.body_models.anny import AnnyBody
+from renderers.body_models.interface import BodyParameters
 from renderers.mannequin.camera import facing
 from renderers.wholebody import BODY, FACE, FEET, LEFT_HAND, NAMES, RIGHT_HAND
 
@@ -90,6 +96,7 @@ def made_truth(frames: int = 6, shifts: tuple[tuple[float, float], ...] = ((0.0,
         visibility=np.full((frames, people, 133), 2, np.int8),
         box=np.concatenate([low, high], -1),
         hand_blur=np.full((frames, people, 2), 3.0),
+        jaw_open=np.tile(np.linspace(0, 0.5, frames)[:, None], people),
         height=np.array([1.7] * people),
     )
 
@@ -123,10 +130,30 @@ def perfect_poses(truth: Truth, people: list[int] | None = None) -> dict[str, np
     }
 
 
-def compared(poses: dict[str, np.ndarray], truth: Truth, clip: int = 0, scale: float = 1.0) -> Comparison:
+def fit_at(in_view: np.ndarray) -> Fit:
+    """A fitted body with these keypoints in the camera's axes, seen by the true camera; its jaw is shut."""
+    frames = len(in_view)
+    seen = in_view @ CAMERA.K.T
+    yes = np.ones(frames, bool)
+    return Fit(in_view, seen[..., :2] / seen[..., 2:], np.zeros(frames), yes, np.ones((frames, 2), bool))
+
+
+def in_view_of(truth: Truth) -> np.ndarray:
+    """The first person's keypoints in the camera's axes."""
+    return np.stack([CAMERA.view(points) for points in truth.keypoints_3d[:, 0]])
+
+
+def from_hips(points: np.ndarray) -> np.ndarray:
+    return points - points[:, 11:13].mean(1, keepdims=True)
+
+
+def compared(
+    poses: dict[str, np.ndarray], truth: Truth, clip: int = 0, scale: float = 1.0, fit: Fit | None = None
+) -> Comparison:
     size = (CAMERA.width, CAMERA.height)
     stored = (round(size[0] * scale), round(size[1] * scale))
-    return compare(poses, truth, stored_size=stored, video_size=size, video=clip, clip=clip)
+    fit = fit or no_fit(len(poses["time"]))
+    return compare(poses, fit, truth, stored_size=stored, video_size=size, video=clip, clip=clip)
 
 
 @given(st.integers(0, 20), st.integers(0, 20), st.floats(0.05, 1))
@@ -202,6 +229,21 @@ def test_joints_that_are_not_used_count_nothing() -> None:
     assert np.isnan(measures.joint_error(truth, truth, used)[2])
 
 
+@given(SEEDS, st.floats(0.2, 3), st.floats(0, 1.5))
+def test_a_scale_takes_away_size_and_no_rotation(seed: int, scale: float, angle: float) -> None:
+    truth = np.concatenate([numbers(seed, 2, 12, 2), np.zeros((2, 12, 1))], -1)
+    found = scale * truth @ Rotation.from_euler("z", angle).as_matrix().T
+    used = np.ones((2, 12), bool)
+    # The best scale of what is turned by an angle leaves the sine of it, from every point's distance.
+    expected = np.sin(angle) * np.linalg.norm(truth, axis=-1).mean(1)
+    np.testing.assert_allclose(measures.scaled_joint_error(found, truth, used), expected, atol=1e-9)
+    used[1, 5:] = False
+    found[0, 7] = np.nan
+    used[0, 7] = False
+    error = measures.scaled_joint_error(found, truth, used)
+    assert np.isfinite(error[0]) and np.isnan(error[1])
+
+
 @given(st.lists(st.integers(-1, 2), max_size=20))
 def test_switches_are_changes_of_person_over_gaps(followed: list[int]) -> None:
     known = [person for person in followed if person >= 0]
@@ -247,8 +289,10 @@ def test_a_perfect_extractor_makes_no_error_at_any_stored_size(scale: float) -> 
     found = figures(frames)
     errors = (found.body, found.feet, found.face, found.hand_mean, found.hand_median, found.tremble)
     np.testing.assert_allclose(errors, 0, atol=1e-9)
-    space = (found.body_mm, found.body_aligned_mm, found.hand_aligned_mm)
-    np.testing.assert_allclose(space, 0, atol=1e-4)
+    space = (found.body_mm, found.body_aligned_mm, found.jitter_mm, found.hand_mm, found.hand_aligned_mm)
+    np.testing.assert_allclose([pair.landmarks for pair in space], 0, atol=1e-4)
+    assert all(np.isnan(pair.fit) for pair in space)
+    assert found.fitted.surfaces == Share(0, 6) and np.isnan(found.fitted.body)
     assert found.pck_05 == Share(6 * 17, 6 * 17)
     assert found.body_found == found.face_found == Share(6, 6) and found.hands_found == Share(12, 12)
     assert found.misplaced_hands == Share(0, 12)
@@ -318,7 +362,116 @@ def test_a_body_where_nobody_is_is_a_false_find() -> None:
     frames = compared(perfect_poses(truth), truth)
     assert found_rate(frames, "body", State.OUTSIDE) == Share(3, 3)
     assert (frames.followed == -1).all() and np.isnan(frames.error).all()
-    assert np.isnan(figures(frames).body_mm)
+    assert np.isnan(figures(frames).body_mm.landmarks)
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.5])
+def test_a_fit_that_is_moved_is_right_but_for_where_it_is_seen(scale: float) -> None:
+    truth = made_truth()
+    in_view = in_view_of(truth)
+    fit = fit_at(in_view)
+    fit = replace(fit, keypoints_2d=(fit.keypoints_2d + np.array([3, 4])) * scale)
+    fit = replace(fit, keypoints_3d=in_view + np.array([0, 0, 0.5]))
+    poses = perfect_poses(truth)
+    found = figures(compared(poses | {"keypoints": poses["keypoints"] * scale}, truth, scale=scale, fit=fit))
+    for pair in (found.body_mm, found.body_scaled_mm, found.body_aligned_mm, found.jitter_mm, found.hand_mm):
+        assert pair.fit == pytest.approx(0, abs=1e-6)
+    hips = in_view[:, 11:13].mean(1)
+    assert found.fitted.surfaces == Share(6, 6) and found.fitted.hands == Share(12, 12)
+    assert (found.fitted.body_pixels, found.fitted.hand_pixels) == pytest.approx((5 * scale, 5 * scale))
+    height = 1.7 * CAMERA.K[0, 0] / hips[:, 2]
+    assert found.fitted.body == pytest.approx((5 / height).mean())
+    farther = np.linalg.norm(hips + np.array([0, 0, 0.5]), axis=1) / np.linalg.norm(hips, axis=1)
+    assert found.fitted.distance == pytest.approx(np.median(farther))
+    assert found.fitted.size == pytest.approx(measures.standing_height(in_view) / 1.7)
+
+
+def test_a_fit_too_large_or_turned_is_so_before_the_alignment_that_takes_it_away() -> None:
+    truth = made_truth()
+    in_view = in_view_of(truth)
+    size = np.linalg.norm(from_hips(in_view)[:, list(JOINTS_3D)], axis=-1).mean()
+    large = figures(compared(perfect_poses(truth), truth, fit=fit_at(1.3 * in_view)))
+    assert large.body_mm.fit == pytest.approx(1000 * 0.3 * size)
+    np.testing.assert_allclose([large.body_scaled_mm.fit, large.body_aligned_mm.fit], 0, atol=1e-4)
+    assert large.hand_aligned_mm.fit == pytest.approx(0, abs=1e-4)
+    arms = np.concatenate([in_view[:, hand] - in_view[:, [hand.start]] for hand in HANDS])
+    assert large.hand_mm.fit == pytest.approx(1000 * 0.3 * np.linalg.norm(arms, axis=-1).mean())
+    assert large.fitted.size / figures(
+        compared(perfect_poses(truth), truth, fit=fit_at(in_view))
+    ).fitted.size == pytest.approx(1.3)
+    about = Rotation.from_euler("y", 20, degrees=True).as_matrix()
+    turned_fit = figures(compared(perfect_poses(truth), truth, fit=fit_at(in_view @ about.T)))
+    assert turned_fit.body_mm.fit > turned_fit.body_scaled_mm.fit > 10
+    assert turned_fit.body_aligned_mm.fit == pytest.approx(0, abs=1e-4)
+    assert large.body_mm.landmarks == turned_fit.body_mm.landmarks == pytest.approx(0, abs=1e-4)
+
+
+def test_jitter_is_what_the_truth_does_not_do() -> None:
+    truth = made_truth(frames=8)
+    in_view = in_view_of(truth)
+    in_view[:, 9, 0] += 0.01 * (-1.0) ** np.arange(8)
+    found = figures(compared(perfect_poses(truth), truth, fit=fit_at(in_view)))
+    # One joint of twelve goes 2 cm to and fro: a second difference of 4 cm.
+    assert found.jitter_mm.fit == pytest.approx(40 / 12)
+    assert found.jitter_mm.landmarks == pytest.approx(0, abs=1e-4)
+
+
+def test_landmarks_and_fit_are_judged_by_the_same_frames() -> None:
+    truth = made_truth(frames=4)
+    poses = perfect_poses(truth)
+    poses["body_landmarks"][0] *= 2
+    fit = fit_at(in_view_of(truth))
+    for values in (fit.keypoints_3d, fit.keypoints_2d, fit.jaw_open):
+        values[0] = np.nan
+    fit = replace(fit, valid=np.arange(4) > 0, hand_valid=np.array([[0, 0], [1, 0], [1, 1], [1, 1]], bool))
+    frames = compared(poses, truth, fit=fit)
+    assert astuple(figures(frames).body_mm) == pytest.approx((0, 0), abs=1e-4)
+    assert fitted(frames).surfaces == Share(3, 4) and fitted(frames).hands == Share(5, 8)
+    assert np.isfinite(frames.fit_error).sum() == 3 * (133 - 42) + 5 * 21
+    assert paired(np.array([[1.0, np.nan], [3.0, 4.0]])) == Pair(3, 4)
+    assert paired(np.array([[1.0, np.nan], [3.0, np.nan]])).landmarks == 2
+
+
+def test_a_jaw_is_held_against_the_true_one_where_the_face_is_seen() -> None:
+    truth = made_truth(frames=8)
+    truth.visibility[7, 0, FACE] = 1
+    true_jaw = truth.jaw_open[:, 0]
+    jaw = 0.1 + true_jaw**2
+    jaw[7] = 0
+    found = fitted(
+        compared(perfect_poses(truth), truth, fit=replace(fit_at(in_view_of(truth)), jaw_open=jaw))
+    )
+    assert (found.jaw_frames, found.jaw, found.jaw_within) == pytest.approx((7, 1, 1))
+    assert found.jaw_error == pytest.approx(np.abs(jaw - true_jaw)[:7].mean())
+
+
+def test_a_stored_body_is_seen_where_its_model_and_camera_say() -> None:
+    body = AnnyBody()
+    still = BodyParameters(
+        pose=np.zeros((2, len(body.joint_names), 3), np.float32),
+        shape=np.full((2, body.shape_count), 0.5, np.float32),
+        expression=np.zeros((2, body.expression_count), np.float32),
+        translation=np.array([[0, 0, 1], [np.nan] * 3], np.float32),
+    )
+    still.expression[0, JAW] = 0.25
+    poses = {
+        "body_model": np.array(["anny"]),
+        "body_surface_valid": np.array([True, False]),
+        "hand_surface_valid": np.array([[True, False], [False, False]]),
+        "body_pose": still.pose,
+        "body_shape": still.shape,
+        "body_expression": still.expression,
+        "body_translation": still.translation,
+        "camera_K": np.broadcast_to(CAMERA.K, (2, 3, 3)),
+        "world_to_camera": np.broadcast_to(CAMERA.world_to_camera, (2, 4, 4)),
+    }
+    fit = fit_of(poses)
+    (points,) = body.keypoints(BodyParameters(*(values[:1] for values in vars(still).values())))
+    np.testing.assert_allclose(fit.keypoints_3d[0], CAMERA.view(points))
+    np.testing.assert_allclose(fit.keypoints_2d[0], CAMERA.project(points))
+    assert fit.jaw_open[0] == 0.25 and fit.hand_valid.sum() == 1 and fit.valid.tolist() == [True, False]
+    assert np.isnan(fit.keypoints_3d[1]).all() and np.isnan(fit.jaw_open[1])
+    assert not fit_of(poses | {"body_model": np.array(["smplx"])}).valid.any()
 
 
 def test_what_was_not_found_has_no_error() -> None:
@@ -397,8 +550,9 @@ def test_frames_can_be_chosen_and_joined() -> None:
 def report(frames: int = 6) -> Report:
     truth = made_truth(frames)
     poses = perfect_poses(truth)
-    good = compared(poses, truth)
-    bad = compared(poses | {"keypoints": poses["keypoints"] + 10}, truth, clip=1)
+    fit = fit_at(in_view_of(truth))
+    good = compared(poses, truth, fit=fit)
+    bad = compared(poses | {"keypoints": poses["keypoints"] + 10}, truth, clip=1, fit=fit)
     rows = [
         Row("light", "bright", good),
         Row("light", "low", bad),
@@ -417,6 +571,14 @@ def test_the_page_keeps_what_is_beside_the_part_and_says_the_figures() -> None:
     assert "turn" not in [line.split("|")[1].strip() for line in made.splitlines() if line.startswith("| ")]
     with pytest.raises(ValueError, match="markers"):
         replaced("# Results\n", made)
+
+
+def test_a_preset_without_a_body_is_said_to_have_none() -> None:
+    truth = made_truth()
+    frames = compared(perfect_poses(truth), truth)
+    part = section(Report("other", "quick", frames, frames, [], Making(0.0, 0, 2)))
+    assert "This preset fits no body." in part and "| 0.00 of 6 | 0 | - | 0 | - |" in part
+    assert "This preset fits no body." not in section(report())
 
 
 def test_the_worst_row_is_named_if_it_has_enough_frames() -> None:

@@ -169,7 +169,7 @@ def test_a_folder_of_damaged_files_becomes_a_dataset_with_a_reason_for_each(
     folder: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "dataset"
-    settings = ["--min-found", "0", "--min-side", "64", "--workers", "1"]
+    settings = ["--min-found", "0", "--min-side", "64", "--workers", "1", "--body-model", "none"]
     run = dancemill(["extract", str(folder), "--out", str(out), *settings], tmp_path / "home")
     assert run.code == 0, run.stderr
     rows = {Path(row.path).stem: row for row in read_rows(out / "videos.parquet", VideoRow)}

@@ -112,12 +112,15 @@ def test_a_deployment_run_gives_the_bytes_of_the_plain_command(prefect: Prefect,
     prefect.call(
         *("deployment", "run", "extract-poses/extract-poses", "--watch", "--watch-timeout", "110"),
         *("--param", f"inputs={json.dumps([str(video)])}", "--param", f"out={out}"),
-        *("--param", "min_found=0", "--param", "clip_seconds=1"),
+        *("--param", "min_found=0", "--param", "clip_seconds=1", "--param", "body_model=none"),
     )
     (summary,) = prefect.artifacts()
     assert "| clips | 3 | 0 | 0 | 0 |" in summary
     direct = dancemill(
-        ["extract", str(video), "--out", str(tmp_path / "direct"), "--min-found", "0", "--clip-seconds", "1"],
+        [
+            *("extract", str(video), "--out", str(tmp_path / "direct")),
+            *("--min-found", "0", "--clip-seconds", "1", "--body-model", "none"),
+        ],
         tmp_path / "direct-home",
     )
     assert direct.code == 0, direct.stderr

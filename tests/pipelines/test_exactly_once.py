@@ -10,14 +10,19 @@ from pathlib import Path
 
 import pytest
 
+from shards.reader import Dataset
 from shards.schema import PlanRow, Status, VideoRow
 from shards.tables import read_rows
+from tests.factories.person_video import PersonVideo
 from tests.factories.runs import Finished, dancemill, end_group, files_of, kill, start
 from tests.factories.videos import write_numbered_video
 
 pytestmark = pytest.mark.slow
 
-SETTINGS = ["--min-found", "0", "--clip-seconds", "1", "--clips-per-shard", "4", "--min-side", "64"]
+SETTINGS = [
+    *("--min-found", "0", "--clip-seconds", "1", "--clips-per-shard", "4", "--min-side", "64"),
+    *("--body-model", "none"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -141,3 +146,20 @@ def test_ctrl_c_stops_soon_and_the_same_command_goes_on(
     assert "the same command goes on" in stderr and "Traceback" not in stderr
     assert extract(videos, out, home).code == 0
     assert files_of(out) == files_of(whole)
+
+
+def test_bodies_and_their_images_are_the_same_bytes_after_a_kill(
+    person_video: PersonVideo, home: Path, tmp_path: Path
+) -> None:
+    settings = ["--clip-seconds", "1", "--short-side", "256", "--clips-per-shard", "1"]
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    assert dancemill(["extract", str(person_video.path), "--out", str(whole), *settings], home).code == 0
+    again = ["extract", str(person_video.path), "--out", str(stopped), *settings]
+    process = start(again, home)
+    while not list((stopped / ".work" / "staging").glob("*.clip")) and process.poll() is None:
+        time.sleep(0.2)
+    assert process.poll() is None, "it was to be killed while a clip is staged and another is not"
+    kill(process)
+    assert dancemill(again, home).code == 0
+    assert files_of(stopped) == files_of(whole)
+    assert any("smpl_cs" in name for sample in Dataset(whole) for name in sample.member_names)

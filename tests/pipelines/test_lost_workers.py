@@ -23,7 +23,8 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(video: Path, out: Path, home: Path, fault: str = "", times: int = 0, *more: str) -> Finished:
-    settings = ["--min-found", "0", "--clip-seconds", "1", "--min-side", "64", "--workers", "2", *more]
+    settings = ["--min-found", "0", "--clip-seconds", "1", "--min-side", "64", "--workers", "2"]
+    settings += ["--body-model", "none", *more]
     extra = {}
     if fault:
         marks = out.parent / f"{out.name}-marks"

@@ -8,6 +8,7 @@ import pytest
 
 from pipelines.request import Request, check_request
 from shards.errors import UserError
+from shards.schema import SCHEMA_VERSION
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def begun(folder: Path, settings: Any) -> Path:
     return folder
 
 
-KEPT = {"schema_version": 1, "plan": {"clip_seconds": 2.0}, "sample": {"jpeg_quality": 80}}
+KEPT = {"schema_version": SCHEMA_VERSION, "plan": {"clip_seconds": 2.0}, "sample": {"jpeg_quality": 80}}
 
 
 def test_what_is_not_named_is_as_the_dataset_was_begun(video: Path, tmp_path: Path) -> None:
