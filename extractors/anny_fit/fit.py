@@ -98,7 +98,8 @@ class FittedBody:
 
 
 def fit_body(seen: SeenPerson) -> FittedBody:
-    """The body that is seen. It takes about a third of MediaPipe's own time, on one thread."""
+    """The body that is seen. On one thread it takes about half as long as MediaPipe, for a clip of 1 s
+    nearly as long."""
     found = np.flatnonzero(seen.body_valid & np.isfinite(seen.body_landmarks).all((1, 2)))
     if not len(found):
         return _nobody(seen)

@@ -32,7 +32,7 @@ _BEND = 0.01
 _RATE, _FOCAL_RATE = 0.02, 0.005
 """Radians, or shares of the depth times four, or of the focal length, that a step changes at most."""
 
-_SMOOTHED = [0, *range(5, FEET.stop), *range(LEFT_HAND.start, RIGHT_HAND.stop)]
+_SMOOTHED = torch.tensor([0, *range(5, FEET.stop), *range(LEFT_HAND.start, RIGHT_HAND.stop)])
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ class _Terms:
 
     def directions(self, points: Tensor) -> Tensor:
         """Squared distances between directions of length 1."""
-        along = points[:, self._second] - points[:, self._first]
+        along = points.index_select(1, self._second) - points.index_select(1, self._first)
         along = along / along.norm(dim=-1, keepdim=True).clamp(min=1e-4)
         apart = ((along - self._directions) ** 2).sum(-1)
         return _DIRECTION * (self._direction_weights * apart).sum() / self._frames
@@ -166,7 +166,7 @@ class _Terms:
         """How far points, and the whole body's depth, leave the straight line from frame to frame."""
         if self._frames < 3:
             return torch.zeros(())
-        bent = (_second_difference(points[:, _SMOOTHED]) ** 2).sum(-1).mean(1)
+        bent = (_second_difference(points.index_select(1, _SMOOTHED)) ** 2).sum(-1).mean(1)
         far = _second_difference(place[:, 2]) ** 2
         return _SMOOTH * (self._smooth * (bent + far / 3)).sum() / _BEND**2 / self._frames
 

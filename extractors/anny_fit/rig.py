@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -52,7 +53,8 @@ class FitRig:
 
     `used` are the numbers of the bones in the person's own list, parents before children. point_bone is the
     bone (a place in `used`) that a keypoint follows. head_shapes and point_shapes say how heads of bones and
-    keypoints at rest move with each phenotype of SHAPED. A level is the places of bones and of their parents.
+    keypoints at rest move with each phenotype of SHAPED. parents are places, of all bones but the first. A
+    level is the places of bones, and where their parents are in the level before.
     """
 
     shape: Shape
@@ -66,7 +68,8 @@ class FitRig:
     head_shapes: Float[Tensor, "shapes bones 3"]
     point_shapes: Float[Tensor, "shapes points 3"]
     point_bone: Int[Tensor, "points"]
-    levels: tuple[tuple[Tensor, Tensor], ...]
+    parents: Int[Tensor, "bones-1"]
+    levels: tuple[tuple[slice, Tensor], ...]
 
     def angle(self, name: str) -> int:
         """The number of an angle."""
@@ -96,14 +99,19 @@ class FitRig:
         points: Float[Tensor, "points 3"],
     ) -> Float[Tensor, "frames 133 3"]:
         """Where the 133 keypoints are, with the first bone's beginning at 0 and the face at rest."""
-        turned, begins = local[:, :1], torch.zeros_like(local[:, :1, :, 0])
-        for here, parents in self.levels:
-            above = turned[:, parents]
-            offsets = (heads[here] - heads[parents])[..., None]
-            begins = torch.cat([begins, begins[:, parents] + (above @ offsets)[..., 0]], 1)
-            turned = torch.cat([turned, above @ local[:, here]], 1)
+        offsets = torch.cat([torch.zeros(1, 3), heads[1:] - heads[self.parents]])
+        steps = torch.cat([local, offsets[:, :, None].expand(len(local), -1, -1, -1)], 3)
+        # Rotation and shift as one matrix: a bone's place is its parent's, then its own step.
+        steps = torch.cat([steps, _LAST_ROW.expand(*steps.shape[:2], 1, 4)], 2)
+        placed = [steps[:, :1]]
+        for here, above in self.levels:
+            placed.append(placed[-1].index_select(1, above) @ steps[:, here])
+        at_points = torch.cat(placed, 1).index_select(1, self.point_bone)
         from_head = (points - heads[self.point_bone])[..., None]
-        return begins[:, self.point_bone] + (turned[:, self.point_bone] @ from_head)[..., 0]
+        return (at_points[..., :3, :3] @ from_head)[..., 0] + at_points[..., :3, 3]
+
+
+_LAST_ROW = torch.tensor([0.0, 0.0, 0.0, 1.0])
 
 
 def rotation_of(vectors: Float[Tensor, "*some 3"]) -> Float[Tensor, "*some 3 3"]:
@@ -157,7 +165,11 @@ def fit_rig(shape: Shape, may_change: bool = True) -> FitRig:
         head_shapes=_tensor(head_shapes),
         point_shapes=_tensor(point_shapes),
         point_bone=torch.as_tensor([place[bone] for bone in following.tolist()]),
-        levels=tuple((torch.as_tensor(here), torch.as_tensor(parents[here])) for here in levels),
+        parents=torch.as_tensor(parents[1:]),
+        levels=tuple(
+            (slice(here[0], here[-1] + 1), torch.as_tensor(parents[here] - before[0]))
+            for before, here in pairwise([[0], *levels])
+        ),
     )
 
 
