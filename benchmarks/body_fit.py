@@ -38,8 +38,8 @@ from shards.surface_conditions import draw_surface_condition, frame_surfaces, lo
 FPS, SECONDS = 30.0, 4.0
 ROUNDS = 3
 CASES = ((1.0, 1), (SECONDS, 1), (SECONDS, 2))
-"""Seconds of a clip, the shortest that is extracted by default and the longest, and how much larger than 540x960
-its pictures are."""
+"""Seconds of a clip, the shortest that is extracted by default and the longest, and how much larger than
+540x960 its pictures are."""
 
 MAX_ERROR = 0.03
 """Median distance of the fitted body's visible keypoints from the true ones, as a share of the diagonal of
@@ -91,7 +91,10 @@ def as_arrays(frames: list[Frame], found: list[FramePose], to_stored: float) -> 
     landmarks = ("body_landmarks", "body_visibility", "hand_landmarks")
     arrays = {name: np.array([getattr(pose, name) for pose in found]) for name in (*names, *landmarks)}
     arrays["keypoints"] = arrays["keypoints"] * np.float32(to_stored)
-    return arrays | {"frame": np.array([frame.number for frame in frames])}
+    return arrays | {
+        "frame": np.array([frame.number for frame in frames]),
+        "time": np.array([frame.time for frame in frames]),
+    }
 
 
 def check(poses: dict[str, np.ndarray], labels: Labels, scale: float) -> float:
@@ -164,9 +167,8 @@ def main() -> None:
     for seconds, scale in CASES:
         found = costs(clip[: round(seconds * FPS) + ROUNDS - 1], labels, scale)
         width, height = found.size
-        print(
-            f"{seconds:g} s of {width}x{height}: MediaPipe {found.mediapipe:.1f} ms a frame, the fit {found.fit:.1f}"
-        )
+        print(f"{seconds:g} s of {width}x{height}, ms a frame:")
+        print(f"  MediaPipe {found.mediapipe:.1f}, the fit {found.fit:.1f}")
         steps = ", ".join(f"{name} {milliseconds:.1f}" for name, milliseconds in found.drawing.items())
         print(f"  drawing and coding at {found.stored[0]}x{found.stored[1]}, ms a frame: {steps}")
         print(f"  the median keypoint lies {found.error:.2%} of the person's extent off the true one")

@@ -8,6 +8,7 @@ right), parts 8 (as in the dataset: trunk, head, arms, legs, hands), joints 104 
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -25,11 +26,12 @@ from renderers.body_models.anny import PHENOTYPES
 from renderers.body_models.interface import BodyParameters
 from renderers.mannequin.keypoints import keypoint_places
 from renderers.mannequin.person import FACIAL_ACTIONS, Shape
-from renderers.wholebody import BODY, FACE, FEET, LEFT_HAND, RIGHT_HAND
+from renderers.wholebody import BODY, BODY_PARTS, FACE, FEET, LEFT_HAND, RIGHT_HAND
 
 MAX_BODY_ERROR, MAX_HAND_ERROR = 0.12, 0.35
 """A surface is valid if the median of its found keypoints is seen no further from them than this: shares of
-the person's extent in the picture, of the hand's extent."""
+the person's extent in the picture, of the hand's extent. A hand is not valid either where the arm's wrist is
+further from the hand's own than the hand is large."""
 
 _SHAPE_STEPS, _POSE_STEPS = 60, 120
 _LANDMARK_BLUR = 1.5
@@ -42,11 +44,14 @@ _UPPER_FACE = [*range(23, 26), *range(37, 40), *range(40, 71)]
 """Points of the face that do not move with the jaw."""
 
 _HANDS = (LEFT_HAND, RIGHT_HAND)
-_PARTS: tuple[tuple[int, ...], ...] = (
-    *((5, 6, 11, 12), (0, 1, 2, 3, 4), (5, 7, 9), (6, 8, 10)),
-    *((11, 13, 15), (12, 14, 16)),
-)
-"""Keypoints of trunk, head, arms and legs."""
+_WRISTS = (9, 10)
+_BEFORE = [0 if joint % 4 == 1 else joint - 1 for joint in range(1, 21)]
+"""For each joint of a hand after the wrist, the one that its bone comes from."""
+_SHORTEST = 1e-4
+"""Metres of a hand's bone."""
+
+_PARTS = tuple(points for part, points in BODY_PARTS.items() if not part.endswith("_hand"))
+"""Keypoints of trunk, head, arms and legs: the parts before the hands, which are judged in their own way."""
 
 _BODY_PAIRS: tuple[tuple[int, int, int, int], ...] = (
     *((5, 7, 11, 13), (7, 9, 13, 15), (6, 8, 12, 14), (8, 10, 14, 16)),
@@ -60,9 +65,9 @@ _BODY_PAIRS: tuple[tuple[int, int, int, int], ...] = (
 @dataclass(frozen=True)
 class SeenPerson:
     """What an extractor saw of one person over a clip, as in the dataset: keypoints in pixels of a picture of
-    `size` (width, height), landmarks in metres in camera axes. `frame` are numbers in the video."""
+    `size` (width, height), landmarks in metres in camera axes, time in seconds, increasing."""
 
-    frame: Int[np.ndarray, "frames"]
+    time: Float[np.ndarray, "frames"]
     keypoints: Float[np.ndarray, "frames 133 2"]
     confidence: Float[np.ndarray, "frames 133"]
     body_valid: Bool[np.ndarray, "frames"]
@@ -97,34 +102,55 @@ class FittedBody:
     world_to_camera: Float[np.ndarray, "frames 4 4"]
 
 
-def fit_body(seen: SeenPerson) -> FittedBody:
-    """The body that is seen. On one thread it takes about half as long as MediaPipe, for a clip of 1 s
-    nearly as long."""
-    found = np.flatnonzero(seen.body_valid & np.isfinite(seen.body_landmarks).all((1, 2)))
+def fit_body(seen: SeenPerson, on_step: Callable[[], object] = lambda: None) -> FittedBody:
+    """The body that is seen. On one thread it takes about half as long as MediaPipe, for a clip of 1 s nearly
+    as long; `on_step` is called all along.
+
+    Frames in which nobody was found, or whose numbers span no body, have none.
+    """
+    found, landmarks = _usable(seen)
     if not len(found):
         return _nobody(seen)
     threads = torch.get_num_threads()
     # How a sum is spread over threads changes its last bits, and small sums are no faster for it.
     torch.set_num_threads(1)
     try:
-        rig, refined = _fit(seen.at(found))
+        rig, refined = _fit(seen.at(found), landmarks, on_step)
     finally:
         torch.set_num_threads(threads)
-    return _fitted(seen, found, rig, refined)
+    return _fitted(seen, found, landmarks.hand_valid, rig, refined)
 
 
-def _fit(seen: SeenPerson) -> tuple[FitRig, Refined]:
+def _usable(seen: SeenPerson) -> tuple[Int[np.ndarray, "found"], Landmarks]:
+    """The frames that a first pose can be made of, and their landmarks."""
+    finite = [
+        np.isfinite(array).all(axis=tuple(range(1, array.ndim)))
+        for array in (
+            *(seen.body_landmarks, seen.body_visibility, seen.confidence),
+            np.where(seen.confidence[..., None] > 0, seen.keypoints, 0.0),
+        )
+    ]
+    found = np.flatnonzero(seen.body_valid & np.all(finite, axis=0))
+    landmarks = _landmarks(seen.at(found))
+    if not len(found):
+        return found, landmarks
+    with np.errstate(invalid="ignore", divide="ignore"):
+        start = first_pose(standard_rig(), landmarks)
+    # Landmarks that lie on a line, or all in one place, have no axes.
+    spans = np.isfinite(start.rotations).all((1, 2, 3)) & np.isfinite(start.angles).all(1)
+    return (found, landmarks) if spans.all() else (found[spans], _landmarks(seen.at(found[spans])))
+
+
+def _fit(seen: SeenPerson, landmarks: Landmarks, on_step: Callable[[], object]) -> tuple[FitRig, Refined]:
     standard = standard_rig()
-    landmarks = _landmarks(seen)
     start = first_pose(standard, landmarks)
     extent = _extent(seen)
     observed = _observed(seen, landmarks, extent)
-    first = refine(
-        standard, start, _first_view(standard, start, observed, extent), observed, _SHAPE_STEPS, True
-    )
+    view = _first_view(standard, start, observed, extent)
+    first = refine(standard, start, view, observed, _SHAPE_STEPS, True, on_step)
     rig = fit_rig(_shape(first), may_change=False)
     start = first_pose(rig, landmarks)
-    return rig, refine(rig, start, first.view, observed, _POSE_STEPS, False)
+    return rig, refine(rig, start, first.view, observed, _POSE_STEPS, False, on_step)
 
 
 @functools.cache
@@ -143,7 +169,10 @@ def _shape(refined: Refined) -> Shape:
 
 def _landmarks(seen: SeenPerson) -> Landmarks:
     """The landmarks in world axes, smoothed in time."""
-    hand_valid = seen.hand_valid & np.isfinite(seen.hand_landmarks).all((2, 3))
+    with np.errstate(invalid="ignore"):
+        bones = np.linalg.norm(seen.hand_landmarks[:, :, 1:] - seen.hand_landmarks[:, :, _BEFORE], axis=-1)
+    # A hand whose bones have no length has no directions.
+    hand_valid = seen.hand_valid & (bones > _SHORTEST).all(2) & np.isfinite(seen.hand_landmarks).all((2, 3))
     hands = np.where(hand_valid[..., None, None], seen.hand_landmarks, 0.0)
     share = np.maximum(_blurred(hand_valid.astype(float)), 1e-6)[..., None, None]
     return Landmarks(
@@ -184,24 +213,25 @@ def _observed(seen: SeenPerson, landmarks: Landmarks, extent: float) -> Observed
         valid = landmarks.hand_valid[:, hand]
         weights[:, points] = 0.5 * confidence[:, points] * valid[:, None]
         sigma[:, points] = _SIGMA_FINE * extent
-        for joint in range(1, 21):
-            before = 0 if joint % 4 == 1 else joint - 1
+        for joint, before in enumerate(_BEFORE, start=1):
             pairs.append((points.start + before, points.start + joint))
             ends.append((seen.hand_landmarks[:, hand, before], seen.hand_landmarks[:, hand, joint]))
             direction_weights.append(0.3 * valid)
     along = np.stack([second - first for first, second in ends], axis=1)
     length = np.linalg.norm(along, axis=-1, keepdims=True)
     directions = np.where(length > 1e-6, along / np.maximum(length, 1e-6), 0.0)
-    step = np.diff(seen.frame)
-    follows = step <= 1.5 * np.median(step) if len(step) else step > 0
+    steps = np.diff(seen.time)
+    step = float(np.median(steps)) if len(steps) else 1.0
+    follows = steps <= 1.5 * step
     return Observed(
-        pixels=seen.keypoints - np.array(seen.size) / 2,
+        pixels=np.where(weights[..., None] > 0, seen.keypoints - np.array(seen.size) / 2, 0.0),
         sigma=sigma,
         weights=weights,
         pairs=np.array(pairs),
         directions=np.nan_to_num(directions),
         direction_weights=np.stack(direction_weights, axis=1),
         smooth=(follows[1:] & follows[:-1]).astype(float),
+        step=step,
         long_side=float(max(seen.size)),
     )
 
@@ -223,7 +253,13 @@ def _first_view(rig: FitRig, start: Start, observed: Observed, extent: float) ->
     return View(where, focal)
 
 
-def _fitted(seen: SeenPerson, found: np.ndarray, rig: FitRig, refined: Refined) -> FittedBody:
+def _fitted(
+    seen: SeenPerson,
+    found: Int[np.ndarray, "found"],
+    hand_found: Bool[np.ndarray, "found 2"],
+    rig: FitRig,
+    refined: Refined,
+) -> FittedBody:
     fitted = _nobody(seen)
     parts = seen.at(found)
     pixels = refined.view.focal * refined.points[..., :2] / refined.points[..., 2:] + np.array(seen.size) / 2
@@ -236,15 +272,17 @@ def _fitted(seen: SeenPerson, found: np.ndarray, rig: FitRig, refined: Refined) 
     for hand, points in enumerate(_HANDS):
         extent = np.ptp(parts.keypoints[:, points], axis=1).max(1)
         near = _median_error(error[:, points], sure[:, points]) < MAX_HAND_ERROR * extent
-        fitted.hand_valid[found, hand] = parts.hand_valid[:, hand] & near
+        apart = parts.keypoints[:, points.start] - parts.keypoints[:, _WRISTS[hand]]
+        on_arm = (np.linalg.norm(apart, axis=1) < extent) | ~sure[:, _WRISTS[hand]]
+        fitted.hand_valid[found, hand] = hand_found[:, hand] & near & on_arm
     fitted.hand_valid[~fitted.valid] = False
     fitted.part_valid[:, len(_PARTS) :] = fitted.hand_valid
     fitted.part_valid[~fitted.valid] = False
     kept = fitted.valid[found]
     rows, parameters = found[kept], fitted.parameters
     parameters.pose[rows] = 0.0
-    vectors = Rotation.from_matrix(refined.local[kept].reshape(-1, 3, 3)).as_rotvec()
-    parameters.pose[np.ix_(rows, rig.used)] = vectors.reshape(len(rows), -1, 3)
+    vectors = Rotation.from_matrix(refined.local.reshape(-1, 3, 3)).as_rotvec()
+    parameters.pose[np.ix_(rows, rig.used)] = vectors.reshape(len(found), len(rig.used), 3)[kept]
     parameters.shape[rows] = [getattr(rig.shape, name) for name in PHENOTYPES]
     parameters.expression[rows] = 0.0
     parameters.expression[rows, _JAW] = _jaw(parts, rig, refined)[kept]
@@ -299,7 +337,7 @@ def _turned(rig: FitRig, local: np.ndarray, bone: str) -> Float[np.ndarray, "fra
 
 def _nobody(seen: SeenPerson) -> FittedBody:
     """No body in any frame; the camera's focal length is the commonest."""
-    frames, (width, height) = len(seen.frame), seen.size
+    frames, (width, height) = len(seen.time), seen.size
     focal = FOCAL_PRIOR * max(seen.size)
     world_to_camera = np.eye(4)
     world_to_camera[:3, :3] = WORLD_TO_CAMERA

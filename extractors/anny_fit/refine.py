@@ -23,16 +23,18 @@ from extractors.anny_fit.start import Start
 from renderers.wholebody import FEET, LEFT_HAND, RIGHT_HAND
 
 _DIRECTION, _PRIOR, _LIMIT, _SMOOTH, _SHAPE, _FOCAL = 4.0, 0.05, 20.0, 3.0, 0.5, 0.05
-"""Weights of the terms against that of the picture, found on made people (docs/results.md). None is critical:
-halving or doubling one changes the error by less than a twentieth."""
+"""Weights of the terms against that of the picture. They were chosen on six of the made videos that
+`benchmarks.accuracy` measures on; none is critical."""
 
-_BEND = 0.01
-"""Metres by which a point commonly leaves the straight line from frame to frame."""
+_ACCELERATION, _HAND_ACCELERATION = 6.0, 20.0
+"""Metres per second squared, at which body and hands commonly move."""
 
 _RATE, _FOCAL_RATE = 0.02, 0.005
 """Radians, or shares of the depth times four, or of the focal length, that a step changes at most."""
 
 _SMOOTHED = torch.tensor([0, *range(5, FEET.stop), *range(LEFT_HAND.start, RIGHT_HAND.stop)])
+_OF_HANDS = torch.isin(_SMOOTHED, torch.tensor([9, 10, *range(LEFT_HAND.start, RIGHT_HAND.stop)]))
+"""Wrists, and the hands' own points."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,8 @@ class Observed:
 
     pixels are keypoints from the middle of the picture, sigma their standard deviation in pixels and weights
     how much each counts (0: not found). directions, of length 1 in camera axes, are those from one keypoint
-    of a pair to the other. smooth is 1 for a frame whose neighbours are the next frames of the video.
+    of a pair to the other. smooth is 1 for a frame whose neighbours are the next frames of the video; step is
+    the time from one frame to the next, in seconds.
     """
 
     pixels: Float[np.ndarray, "frames 133 2"]
@@ -51,6 +54,7 @@ class Observed:
     directions: Float[np.ndarray, "frames pairs 3"]
     direction_weights: Float[np.ndarray, "frames pairs"]
     smooth: Float[np.ndarray, "frames-2"]
+    step: float
     long_side: float
 
 
@@ -74,8 +78,17 @@ class Refined:
     points: Float[np.ndarray, "frames 133 3"]
 
 
-def refine(rig: FitRig, start: Start, view: View, observed: Observed, steps: int, fit_shape: bool) -> Refined:
-    """The pose of least cost near `start`, after so many steps; with `fit_shape` also the phenotypes."""
+def refine(
+    rig: FitRig,
+    start: Start,
+    view: View,
+    observed: Observed,
+    steps: int,
+    fit_shape: bool,
+    on_step: Callable[[], object],
+) -> Refined:
+    """The pose of least cost near `start`, after so many steps; with `fit_shape` also the phenotypes.
+    `on_step` is called after each."""
     terms = _Terms(rig, observed)
     begin = _tensor(start.rotations)
     angles = _tensor(start.angles).requires_grad_()
@@ -105,6 +118,7 @@ def refine(rig: FitRig, start: Start, view: View, observed: Observed, steps: int
         cost.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         slower.step()
+        on_step()
     with torch.no_grad():
         points, place = points_and_place()
         return Refined(
@@ -141,6 +155,7 @@ class _Terms:
         self._shape_middle = torch.tensor(
             [getattr(STANDARD, name) - getattr(rig.shape, name) for name in SHAPED]
         )
+        self._bend = torch.where(_OF_HANDS, _HAND_ACCELERATION, _ACCELERATION) * observed.step**2
         self._log_prior = math.log(FOCAL_PRIOR * observed.long_side)
 
     def picture(self, points: Tensor, log_focal: Tensor) -> Tensor:
@@ -166,9 +181,9 @@ class _Terms:
         """How far points, and the whole body's depth, leave the straight line from frame to frame."""
         if self._frames < 3:
             return torch.zeros(())
-        bent = (_second_difference(points.index_select(1, _SMOOTHED)) ** 2).sum(-1).mean(1)
-        far = _second_difference(place[:, 2]) ** 2
-        return _SMOOTH * (self._smooth * (bent + far / 3)).sum() / _BEND**2 / self._frames
+        bent = _second_difference(points.index_select(1, _SMOOTHED)) / self._bend[:, None]
+        far = _second_difference(place[:, 2]) / self._bend[0]
+        return _SMOOTH * (self._smooth * ((bent**2).sum(-1).mean(1) + far**2 / 3)).sum() / self._frames
 
     def body(self, shape: Tensor) -> Tensor:
         """How far phenotypes are from the standard body's, in spreads, squared."""

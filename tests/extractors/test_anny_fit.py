@@ -224,9 +224,9 @@ def bends(points: Float[np.ndarray, "frames 133 3"], hand: slice) -> Float[np.nd
     ("name", "body", "sizeless", "hands"),
     [
         ("signing", 0.060, 0.022, 0.014),
-        ("dancing", 0.014, 0.012, 0.005),
+        ("dancing", 0.035, 0.014, 0.011),
         ("turned_away", 0.025, 0.018, 0.005),
-        ("holding", 0.020, 0.010, 0.007),
+        ("holding", 0.040, 0.012, 0.012),
     ],
 )
 def test_joints_are_where_they_are_when_what_is_seen_is_right(
@@ -463,3 +463,39 @@ def test_a_mirrored_picture_gives_the_mirrored_body(signing: Case) -> None:
     fitted = fit_body(in_a_mirror(signing.seen))
     assert_same_body(fitted.parameters, anny_body().mirrored(signing.fitted.parameters))
     assert (fitted.part_valid == signing.fitted.part_valid[:, [0, 1, 3, 2, 5, 4, 7, 6]]).all()
+
+
+def test_numbers_that_are_none_or_span_no_body_cost_their_frame_and_no_other() -> None:
+    seen = as_seen(acted(MAN, motion_poses("signing", MAN, 8, seed=1), level_camera()))
+    keypoints, confidence = seen.keypoints.copy(), seen.confidence.copy()
+    body, hands = seen.body_landmarks.copy(), seen.hand_landmarks.copy()
+    keypoints[1, [18, 21]] = np.nan
+    confidence[3, 5] = np.nan
+    body[5] = 0.0
+    hands[6] = 0.0
+    fitted = fit_body(
+        replace(seen, keypoints=keypoints, confidence=confidence, body_landmarks=body, hand_landmarks=hands)
+    )
+    # Landmarks without extent leave the picture, and the frames beside it.
+    assert fitted.valid.tolist() == [True, True, True, False, True, True, True, True]
+    assert not fitted.hand_valid[6].any() and fitted.hand_valid[7].all()
+
+
+def test_a_body_that_fits_nowhere_is_not_valid() -> None:
+    seen = as_seen(acted(MAN, motion_poses("signing", MAN, 3, seed=1), level_camera()))
+    elsewhere = np.random.default_rng(0).uniform(0, seen.size[0], seen.keypoints.shape).astype(np.float32)
+    for other in (
+        replace(seen, keypoints=elsewhere),
+        replace(seen, confidence=0 * seen.confidence),
+        replace(seen, body_landmarks=0 * seen.body_landmarks),
+    ):
+        fitted = fit_body(other)
+        assert not fitted.valid.any() and not fitted.part_valid.any() and not fitted.hand_valid.any()
+        assert np.isnan(fitted.parameters.pose).all()
+
+
+def test_the_caller_hears_of_every_step() -> None:
+    calls: list[None] = []
+    seen = as_seen(acted(MAN, motion_poses("signing", MAN, 3, seed=1), level_camera()))
+    fit_body(seen, lambda: calls.append(None))
+    assert len(calls) > 100

@@ -105,7 +105,7 @@ def as_seen(person: Acted, *, pixels: float = 0.0, metres: float = 0.0, seed: in
     hands = np.stack([person.keypoints[:, hand] for hand in HANDS], axis=1)
     hands = hands - hands.mean(2, keepdims=True)
     return SeenPerson(
-        frame=np.arange(count),
+        time=np.arange(count) / 25,
         keypoints=keypoints.astype(np.float32),
         confidence=confidence,
         body_valid=np.ones(count, bool),
