@@ -6,6 +6,7 @@ VENV ?= .venv
 DEMO ?= demo
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+TESTS_READY := $(VENV)/.tests_ready
 
 export PREFECT_SERVER_ANALYTICS_ENABLED = false
 export DO_NOT_TRACK = 1
@@ -28,22 +29,27 @@ $(READY): requirements.txt setup/system.sh setup/python.sh
 	sh setup/python.sh $(PYTHON) $(VENV)
 	touch $(READY)
 
+# The package of SMPL-X and MANO is under a non-commercial licence: it is installed for their tests alone.
+$(TESTS_READY): $(READY)
+	$(BIN)/pip install -q --disable-pip-version-check --no-deps smplx==0.1.28
+	touch $(TESTS_READY)
+
 demo: $(READY)
 	$(BIN)/dancemill synth --out $(DEMO)/people --seed 7 --frontal
 	$(BIN)/dancemill extract $(DEMO)/people --out $(DEMO)/dataset
 	$(BIN)/dancemill shards info $(DEMO)/dataset
 	$(BIN)/dancemill shards preview $(DEMO)/dataset --out $(DEMO)/preview.png
 
-# Ray and Prefect use every core by themselves; the other tests are spread over two.
-ALONE := tests/pipelines tests/test_readme.py
+# Runs by Ray and Prefect are long, and share what their file sets up; so each file of them stays on one process.
+RUNS := tests/pipelines tests/test_readme.py
 
-test: $(READY)
-	$(BIN)/pytest -n 2 $(ALONE:%=--ignore=%)
-	$(BIN)/pytest $(ALONE)
+test: $(TESTS_READY)
+	$(BIN)/pytest -n 2 $(RUNS:%=--ignore=%)
+	$(BIN)/pytest -n 2 --dist loadfile $(RUNS)
 
-test-fast: $(READY)
-	$(BIN)/pytest -n 2 -m "not slow" $(ALONE:%=--ignore=%)
-	$(BIN)/pytest -m "not slow" $(ALONE)
+test-fast: $(TESTS_READY)
+	$(BIN)/pytest -n 2 -m "not slow" $(RUNS:%=--ignore=%)
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow" $(RUNS)
 
 lint: $(READY)
 	$(BIN)/ruff check .

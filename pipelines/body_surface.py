@@ -9,11 +9,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 
-from shards.coding import encode_lossless
 from shards.schema import (
+    BODY_ARRAYS,
     BODY_PARAMETERS,
     HANDS_OF_BODY,
     METRE,
@@ -21,36 +22,28 @@ from shards.schema import (
     POSES,
     STORED_CONDITIONS,
     Member,
-    condition_name,
 )
-from shards.surface_conditions import draw_surface_conditions, load_models
-
-BODY_ARRAYS = (
-    *("camera_K", "world_to_camera", "body_model", "body_units", "body_joints"),
-    *("body_surface_valid", "body_part_valid", *BODY_PARAMETERS),
-    *("hand_model", "hand_joints", "hand_surface_valid"),
-    *("hand_pose", "hand_shape", "hand_translation", "hand_camera_K"),
-)
-"""The arrays of POSES that a body fills."""
+from shards.surface_conditions import Models, condition_members, load_models
 
 
-_models = functools.cache(load_models)
-"""A worker's body models, loaded once."""
+@functools.cache
+def _models(colours: Path | None = None) -> Models:
+    """A worker's body models, loaded once."""
+    return load_models(colours=colours)
 
 
-def load_body() -> None:
+def load_body(colours: Path | None = None) -> None:
     """Load what a body is fitted with and drawn from: some seconds, or minutes where nothing is cached."""
     from extractors.anny_fit.fit import standard_rig
 
-    model = _models()("anny")
+    model = _models(colours)("anny")
     _ = standard_rig(), model.colours, model.hands
 
 
 def no_body(frames: int) -> dict[str, np.ndarray]:
     """The arrays where there is no body model: named and typed, and empty or False."""
     arrays = {}
-    for name in BODY_ARRAYS:
-        spec = POSES[name]
+    for name, spec in BODY_ARRAYS.items():
         shape = [0 if isinstance(length, str) else length for length in spec.shape]
         count = [] if spec.of_clip else [0 if spec.optional else frames]
         arrays[name] = np.zeros([*count, *shape], spec.dtype)
@@ -59,9 +52,11 @@ def no_body(frames: int) -> dict[str, np.ndarray]:
     return arrays
 
 
-def fitted_arrays(poses: Mapping[str, np.ndarray], size: tuple[int, int]) -> dict[str, np.ndarray]:
+def fitted_arrays(
+    poses: Mapping[str, np.ndarray], size: tuple[int, int], on_step: Callable[[], object]
+) -> dict[str, np.ndarray]:
     """The arrays of Anny's body, fitted to the person in `poses`; size is (width, height) of the stored
-    frame.
+    frame. `on_step` is called all along.
 
     Frames in which nobody was found, or no body fits, have body_surface_valid False.
     """
@@ -69,7 +64,7 @@ def fitted_arrays(poses: Mapping[str, np.ndarray], size: tuple[int, int]) -> dic
 
     model = _models()("anny")
     seen = {field.name: poses[field.name] for field in fields(SeenPerson) if field.name != "size"}
-    fitted = fit_body(SeenPerson(**seen, size=size))
+    fitted = fit_body(SeenPerson(**seen, size=size), on_step)
     parameters = fitted.parameters
     arrays = no_body(len(fitted.valid)) | {
         "camera_K": fitted.K,
@@ -86,16 +81,13 @@ def fitted_arrays(poses: Mapping[str, np.ndarray], size: tuple[int, int]) -> dic
 
 
 def drawn_conditions(
-    poses: Mapping[str, np.ndarray], size: tuple[int, int], on_frame: Callable[[], object]
+    poses: Mapping[str, np.ndarray],
+    size: tuple[int, int],
+    colours: Path | None,
+    on_frame: Callable[[], object],
 ) -> list[Member]:
     """The images of smpl_cs and hands, one of each for every frame; size is (width, height) of the stored
-    frame. `on_frame` is called after each frame. Raises OffscreenError.
+    frame, colours a file of the user's own. `on_frame` is called after each frame. Raises OffscreenError.
     """
-    members = []
     shape = size[::-1]
-    frames = range(len(poses["frame"]))
-    for place, images in enumerate(draw_surface_conditions(poses, frames, shape, shape, _models())):
-        for condition, image in zip(STORED_CONDITIONS, images, strict=True):
-            members.append(Member(condition_name(condition, place), encode_lossless(image)))
-        on_frame()
-    return members
+    return list(condition_members(poses, STORED_CONDITIONS, shape, shape, _models(colours), on_frame))

@@ -16,6 +16,8 @@ from extractors import hand_motion
 from extractors.anny_fit.lineage import body_lineage
 from extractors.interface import Lineage
 from pipelines.settings import SampleSettings
+from renderers.body_models.colours import COLOURS_VERSION
+from shards.drawn_with import MADE_COLOURS, name_colours
 from shards.schema import NO_MODEL, SCHEMA_VERSION, PlanRow
 from shards.surface_conditions import DRAWING_VERSION
 
@@ -41,7 +43,9 @@ class ContentKeys:
 
 
 def content_keys(clip: PlanRow, settings: SampleSettings, lineage: Lineage) -> ContentKeys:
-    """The keys of a clip's sample under these settings and with this extractor."""
+    """The keys of a clip's sample under these settings and with this extractor. Raises ColourFileError where
+    the file of the colours cannot be read.
+    """
     chosen = {"video": clip.video_id, "shot": clip.shot, "frames": clip.frames, "times": clip.times}
     stored = {"version": FRAMES_VERSION, "short_side": settings.short_side}
     frames = _key({"clip": chosen, "stored": stored, "jpeg_quality": settings.jpeg_quality})
@@ -49,7 +53,10 @@ def content_keys(clip: PlanRow, settings: SampleSettings, lineage: Lineage) -> C
     motion = _key({"keypoints": keypoints, "version": hand_motion.VERSION})
     fitted = {"model": settings.body_model, "lineage": asdict(body_lineage(lineage))}
     body = _key({"keypoints": keypoints} | (fitted if settings.body_model != NO_MODEL else {}))
-    conditions = _key({"body": body, "drawing": DRAWING_VERSION})
+    colours = name_colours(settings.colours_file)
+    made = {"colours": COLOURS_VERSION if colours == MADE_COLOURS else colours}
+    drawn = {"drawing": DRAWING_VERSION} | made if settings.body_model != NO_MODEL else {}
+    conditions = _key({"body": body} | drawn)
     sample = _key(
         {"schema": SCHEMA_VERSION, "preset": settings.preset, "min_found": settings.min_found}
         | {"frames": frames, "hand_motion": motion, "conditions": conditions}

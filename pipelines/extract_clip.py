@@ -6,11 +6,11 @@ Dimension names: frames F, hands 2 (left, right), points 133 (COCO-WholeBody).
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,14 +18,17 @@ from jaxtyping import Float, UInt8
 
 from extractors.hand_motion import hand_box, hand_movement, hand_sharpness
 from extractors.interface import FOUND_CONFIDENCE, Extractor, Frame, FramePose
-from pipelines.body_surface import BODY_ARRAYS, drawn_conditions, fitted_arrays, no_body
+from pipelines.body_surface import drawn_conditions, fitted_arrays, no_body
 from pipelines.content_keys import ContentKeys, content_keys
 from pipelines.frames import read_frames
 from pipelines.reasons import Reason
 from pipelines.sample_meta import ClipJob, sample_meta
 from renderers.wholebody import BODY, FACE, LEFT_HAND, RIGHT_HAND
+from shards.drawn_with import drawing_facts, kept_facts, name_colours
+from shards.meta_file import pack_meta, read_meta
 from shards.poses_file import pack_poses, unpack_poses
 from shards.schema import (
+    BODY_ARRAYS,
     LEFT,
     META_MEMBER,
     NO_MODEL,
@@ -71,15 +74,15 @@ def extract_clip(
         wanted = job.settings.min_found
         error = f"a person was found in {quality.body_found:.0%} of the frames, {wanted:.0%} are wanted"
         return clip_row(job, keys.sample, Status.FILTERED, Reason.NO_PERSON, error, quality), []
-    drawn: list[Member] = []
+    drawn = _Drawn([], {})
     if job.settings.body_model != NO_MODEL:
         drawn = _body_and_conditions(poses, job, keys, old, on_frame)
-    meta = sample_meta(job, keys, extractor.lineage)
+    meta = sample_meta(job, keys, extractor.lineage, drawn.facts)
     members = [
         *(Member(frame_name(place), image) for place, image in enumerate(images)),
-        *drawn,
+        *drawn.images,
         Member(POSES_MEMBER, pack_poses(poses)),
-        Member(META_MEMBER, json.dumps(meta, indent=1, sort_keys=True, ensure_ascii=False).encode()),
+        Member(META_MEMBER, pack_meta(meta)),
     ]
     return clip_row(job, keys.sample, Status.OK, "", "", quality), members
 
@@ -115,27 +118,40 @@ def clip_row(
     )
 
 
+@dataclass(frozen=True)
+class _Drawn:
+    """The images of the stored conditions, and what meta.json says of each condition's drawing."""
+
+    images: list[Member]
+    facts: Mapping[str, Mapping[str, Any]]
+
+
 def _body_and_conditions(
     poses: dict[str, np.ndarray],
     job: ClipJob,
     keys: ContentKeys,
     old: OldSample | None,
     on_frame: Callable[[], object],
-) -> list[Member]:
+) -> _Drawn:
     """Fill in the body's arrays, and draw what is drawn from them; equal parts of `old` are kept."""
     if old is not None and old.keys.body == keys.body:
         kept = unpack_poses(old.members[POSES_MEMBER])
         poses |= {name: kept[name] for name in BODY_ARRAYS}
     else:
-        poses |= fitted_arrays(poses, job.stored_size)
-    on_frame()
+        poses |= fitted_arrays(poses, job.stored_size, on_frame)
     if old is not None and old.keys.conditions == keys.conditions:
-        return [
-            Member(name, old.members[name])
+        names = [
+            condition_name(condition, place)
             for condition in STORED_CONDITIONS
-            for name in (condition_name(condition, place) for place in range(len(job.clip.frames)))
+            for place in range(len(job.clip.frames))
         ]
-    return drawn_conditions(poses, job.stored_size, on_frame)
+        meta = read_meta(old.members[META_MEMBER])
+        # They may have been drawn on another platform, or in other colours since.
+        facts = {condition: kept_facts(meta, condition) for condition in STORED_CONDITIONS}
+        return _Drawn([Member(name, old.members[name]) for name in names], facts)
+    file = job.settings.colours_file
+    images = drawn_conditions(poses, job.stored_size, file, on_frame)
+    return _Drawn(images, {name: drawing_facts(name, name_colours(file)) for name in STORED_CONDITIONS})
 
 
 def _images_and_poses(

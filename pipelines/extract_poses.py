@@ -42,6 +42,7 @@ def extract_poses(
     jpeg_quality: int | None = None,
     min_found: float | None = None,
     body_model: str | None = None,
+    colours: str | None = None,
     workers: int = 0,
     ray_address: str | None = None,
     stall_seconds: float = 120.0,

@@ -13,6 +13,7 @@ from pipelines.settings import RunSettings
 from pipelines.workspace import OutputError, check_output
 from renderers.offscreen import choose_platform
 from shards.schema import NO_MODEL
+from shards.surface_conditions import load_models
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,10 @@ class Request:
 
 
 def check_request(parameters: Mapping[str, Any]) -> Request:
-    """The request that the flow's parameters make. Raises UserError for what its caller must mend, and
-    OffscreenError where conditions are to be drawn and nothing draws.
+    """The request that the flow's parameters make.
+
+    Raises UserError for what its caller must mend; where conditions are to be drawn, also OffscreenError if
+    nothing draws, and ModelFileError for colours that are none.
     """
     try:
         dataset = Path(parameters["out"]).expanduser().resolve()
@@ -40,6 +43,8 @@ def check_request(parameters: Mapping[str, Any]) -> Request:
     if settings.sample.body_model != NO_MODEL:
         # Before any work is begun: workers draw, on this machine or on ones like it.
         choose_platform()
+        if settings.sample.colours:
+            _ = load_models(colours=settings.sample.colours_file)(settings.sample.body_model).colours
     goes_on = not inputs and (dataset / "videos.parquet").exists()
     return Request(
         dataset=dataset,

@@ -4,6 +4,7 @@ may be used.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,8 +16,7 @@ from extractors.interface import Licences, Lineage
 from pipelines.content_keys import ContentKeys
 from pipelines.frames import VideoSource
 from pipelines.settings import SampleSettings
-from shards.schema import NO_MODEL, SCHEMA_VERSION, STORED_CONDITIONS, PlanRow
-from shards.surface_conditions import DRAWING_VERSION
+from shards.schema import SCHEMA_VERSION, PlanRow
 
 HAND_MOTION = Lineage(
     extractor="hand_motion",
@@ -51,8 +51,11 @@ def stored_size(width: int, height: int, short_side: int) -> tuple[int, int]:
     return max(2, round(width * scale) // 2 * 2), max(2, round(height * scale) // 2 * 2)
 
 
-def sample_meta(job: ClipJob, keys: ContentKeys, lineage: Lineage) -> dict[str, Any]:
-    """The JSON values of meta.json.
+def sample_meta(
+    job: ClipJob, keys: ContentKeys, lineage: Lineage, drawn: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """The JSON values of meta.json. `drawn` says of each stored condition how its images were drawn
+    (`shards.drawn_with.drawing_facts`).
 
     A stream has one of the roles target (what is to be generated), driving (where the motion comes from) and
     reference (whose appearance); here all three are the sample's own. captions and masks are empty until
@@ -66,9 +69,8 @@ def sample_meta(job: ClipJob, keys: ContentKeys, lineage: Lineage) -> dict[str, 
             "lineage": asdict(HAND_MOTION),
         },
     }
-    if job.settings.body_model != NO_MODEL:
-        drawn = {"from": "poses.npz: body, hand and camera arrays", "lineage": asdict(body_lineage(lineage))}
-        conditions |= {name: drawn | {"drawing": DRAWING_VERSION} for name in STORED_CONDITIONS}
+    from_body = {"from": "poses.npz: body, hand and camera arrays", "lineage": asdict(body_lineage(lineage))}
+    conditions |= {name: {**from_body, **facts} for name, facts in drawn.items()}
     own = {"key": clip.key, "member": "rgb"}
     return {
         "schema_version": SCHEMA_VERSION,

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 from shards.errors import UserError
 
@@ -90,11 +91,14 @@ class SampleSettings:
     on.
     min_found: a clip is left out when a person is found in a smaller share of its frames.
     body_model: anny fits a body with hands and stores smpl_cs and hands; none leaves all three out, which
-    takes half the time and space.
+    saves time and space.
+    colours: the path of a file of the colours of smpl_cs, to have them as somebody else has; by default they
+    are made.
     """
 
     preset: str = "embedded"
     body_model: str = "anny"
+    colours: str = ""
     short_side: int = 768
     jpeg_quality: int = 95
     min_found: float = 0.5
@@ -107,6 +111,11 @@ class SampleSettings:
         _require(64 <= self.short_side <= 8192, "short_side", self.short_side, "between 64 and 8192")
         _require(1 <= self.jpeg_quality <= 100, "jpeg_quality", self.jpeg_quality, "between 1 and 100")
         _require(0 <= self.min_found <= 1, "min_found", self.min_found, "between 0 and 1")
+
+    @property
+    def colours_file(self) -> Path | None:
+        """The file of the colours; None for made ones."""
+        return Path(self.colours) if self.colours else None
 
 
 PRESETS = ("embedded",)

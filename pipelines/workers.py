@@ -82,7 +82,7 @@ class Worker:
         with self._watch(0.0 if self._extractor else START_SECONDS) as alive:
             if self._extractor is None:
                 if job.settings.body_model != NO_MODEL:
-                    load_body()
+                    load_body(job.settings.colours_file)
                 self._extractor = load_extractor(self._preset)
             try:
                 return extract_and_stage(job, self._extractor, dataset, staging, old_row, alive)

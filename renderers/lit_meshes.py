@@ -12,6 +12,7 @@ colours but for rounding.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
-from renderers.offscreen import choose_platform, offscreen_renderer
+from renderers.offscreen import choose_platform, drawing
 
 _NEAR = 0.05
 """Metres; pyrender's default."""
@@ -82,14 +83,15 @@ def draw_meshes(
     it, and the mask is that of one sample. OSMesa, and EGL if not `multisampled`, take one.
 
     Raises ValueError where a mesh's shapes do not fit, or a vertex is not finite; OffscreenError without an
-    off-screen platform.
+    off-screen platform, and for a picture that OpenGL cannot draw.
     """
     for mesh in meshes:
         _check(mesh)
     image, mask = np.zeros((*size, 3), np.uint8), np.zeros(size, bool)
     rows, columns = _touched(meshes, K, size)
     if rows.start < rows.stop and columns.start < columns.stop:
-        colour, drawn = _painter(size).paint(meshes, look, K, rows, columns, multisampled)
+        with drawing(size[1], size[0]) as renderer:
+            colour, drawn = _painter(renderer).paint(meshes, look, K, rows, columns, multisampled)
         # One number for each pixel is cleared faster than three.
         colour.view(np.uint32)[..., 0] *= drawn
         image[rows, columns] = cv2.cvtColor(colour, cv2.COLOR_RGBA2RGB)
@@ -233,12 +235,14 @@ class _Painter:
         from OpenGL.GL import shaders
 
         if look not in self._programs:
-            GL.glBindVertexArray(GL.glGenVertexArrays(1))  # PyOpenGL checks a program against one
+            checked_against = GL.glGenVertexArrays(1)  # PyOpenGL checks a new program with one bound
+            GL.glBindVertexArray(checked_against)
             program = shaders.compileProgram(
                 shaders.compileShader(_VERTEX_SHADER, GL.GL_VERTEX_SHADER),
                 shaders.compileShader(_fragment_shader(look), GL.GL_FRAGMENT_SHADER),
             )
             GL.glBindVertexArray(0)
+            GL.glDeleteVertexArrays(1, [checked_against])
             self._programs[look] = program, GL.glGetUniformLocation(program, "projection")
         return self._programs[look]
 
@@ -257,17 +261,20 @@ class _Painter:
 _last_painter: _Painter | None = None
 
 
-def _painter(size: tuple[int, int]) -> _Painter:
-    """The painter of the process's context, which is made current; a new context gets a new one."""
+def _painter(renderer: Any) -> _Painter:
+    """The painter of the renderer's context, which is current; a new context gets a new one."""
     global _last_painter
-    height, width = size
-    offscreen = offscreen_renderer(width, height)
-    offscreen._platform.make_current()
-    renderer = offscreen._renderer
     if _last_painter is None or _last_painter.renderer is not renderer:
         _last_painter = _Painter(renderer)
-    renderer.viewport_width, renderer.viewport_height = width, height
     return _last_painter
+
+
+def _forget_painter() -> None:
+    global _last_painter
+    _last_painter = None
+
+
+os.register_at_fork(after_in_child=_forget_painter)
 
 
 class _KeptMesh:

@@ -23,8 +23,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Float, Int, UInt8
 
+from renderers.skeleton import POINT_RADIUS, shown_points
 from renderers.wholebody import KEYPOINT_COUNT, LEFT_HAND, RIGHT_HAND
 
 HALF_SPEED = 0.5
@@ -32,12 +33,6 @@ HALF_SPEED = 0.5
 
 HALF_SHARPNESS = 20.0
 """Variance of the Laplacian (POSES' `sharpness`) that becomes 0.5."""
-
-_POINT_RADIUS = 4
-"""Of a hand's points in `renderers.skeleton`."""
-
-_FAR = 2**15
-"""Pixels of the drawing from which on `renderers.skeleton` leaves a point out."""
 
 
 def scaled_movement(movement: Float[np.ndarray, "*hands 2"]) -> Float[np.ndarray, "*hands 2"]:
@@ -69,7 +64,7 @@ def draw_motion_blur(
     source_size: tuple[int, int],
     threshold: float = 0.3,
 ) -> Float[np.ndarray, "height width 3"]:
-    """The planes v_x, v_y (each in [-1, 1]) and s (in [0, 1]), float32, of `size` (height, width); 0 where no
+    """The planes v_x, v_y (each in (-1, 1)) and s (in [0, 1)), float32, of `size` (height, width); 0 where no
     hand is.
 
     The arrays are those of one frame of poses.npz (see shards/schema.py). keypoints are in pixels of a frame
@@ -92,7 +87,7 @@ def draw_motion_blur(
     planes = np.zeros((*size, 3), np.float32)
     values = np.concatenate([scaled_movement(movement), scaled_sharpness(sharpness)[..., None]], axis=-1)
     values = np.where(np.isfinite(values), values, 0)
-    pixels, shown = _shown_points(keypoints, confidence >= threshold, size, source_size)
+    pixels, shown = shown_points(keypoints, confidence, size, source_size, threshold)
     for hand, points in enumerate((LEFT_HAND, RIGHT_HAND)):
         for person in range(people):
             region = pixels[person, points][shown[person, points]]
@@ -107,27 +102,13 @@ def as_image(planes: Float[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "
     return np.round(planes * [127.5, 127.5, 255] + [127.5, 127.5, 0]).astype(np.uint8)
 
 
-def _shown_points(
-    keypoints: Float[np.ndarray, "people 133 2"],
-    sure: Bool[np.ndarray, "people 133"],
-    size: tuple[int, int],
-    source_size: tuple[int, int],
-) -> tuple[Int[np.ndarray, "people 133 2"], Bool[np.ndarray, "people 133"]]:
-    """The pixels of the points in the drawing, and which of them the skeleton shows."""
-    points = keypoints.astype(np.float64) / source_size[::-1] * size[::-1]
-    near = (np.abs(points) < _FAR).all(-1)
-    points[~near] = 0
-    pixels = points.astype(np.int32)
-    return pixels, sure & near & (pixels > 0).all(-1)
-
-
 def _point_outline() -> Int[np.ndarray, "corners 2"]:
     """Where the outline of a drawn point has its corners, from its centre."""
-    side = 2 * _POINT_RADIUS + 1
+    side = 2 * POINT_RADIUS + 1
     point = cv2.circle(
-        np.zeros((side, side), np.uint8), (_POINT_RADIUS, _POINT_RADIUS), _POINT_RADIUS, 1, cv2.FILLED
+        np.zeros((side, side), np.uint8), (POINT_RADIUS, POINT_RADIUS), POINT_RADIUS, 1, cv2.FILLED
     )
-    return cv2.convexHull(cv2.findNonZero(point))[:, 0] - _POINT_RADIUS
+    return cv2.convexHull(cv2.findNonZero(point))[:, 0] - POINT_RADIUS
 
 
 _POINT_OUTLINE = _point_outline()

@@ -5,7 +5,11 @@ through ctypes: its library is loaded and asked for the very context that pyrend
 environment variable PYOPENGL_PLATFORM (egl or osmesa) overrides the choice.
 
 Of several EGL devices the one is taken that is the first GPU in CUDA_VISIBLE_DEVICES, so that a process which
-was given one GPU draws on it too; EGL_DEVICE_ID, the device's number, overrides it.
+was given one GPU draws on it too; EGL_DEVICE_ID, the device's number, overrides it. Worker processes that
+were given none share the GPUs out among themselves (`spread_over_devices`).
+
+A context belongs to the process that made it. Software drawing has threads, which a forked child lacks: it
+would wait for them for ever, so it is refused there.
 """
 
 from __future__ import annotations
@@ -16,8 +20,9 @@ import ctypes.util
 import functools
 import os
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 PLATFORMS = ("egl", "osmesa")
@@ -30,10 +35,17 @@ _EGL_CORE_4_1 = (0x3098, 4, 0x30FB, 1, 0x30FD, 0x0001, 0x3038)
 _OSMESA_CORE_3_3 = (0x22, 0x1908, 0x30, 24, 0x33, 0x34, 0x36, 3, 0x37, 3, 0)  # RGBA, 24 bits of depth
 
 _renderer: Any = None
+_largest = 0, 0
+"""Width and height in pixels that the renderer's context can draw."""
+_worker: int | None = None
+_has_driver_threads = False
+"""A context was made in this process, if only to try OSMesa, whose driver stays (EGL's goes)."""
+_is_cut_off = False
+"""This process was forked from one with a driver's threads."""
 
 
 class OffscreenError(RuntimeError):
-    """No off-screen OpenGL platform works; the message says what to install."""
+    """Nothing can be drawn off screen, or not this picture; the message says why and what to do."""
 
 
 @functools.cache
@@ -70,73 +82,203 @@ def choose_platform() -> str:
     )
 
 
+def spread_over_devices(number: int) -> None:
+    """Say, at its start, that this process is worker `number` of several on this machine: it will draw on the
+    hardware device whose turn it is, so that the workers share them.
+
+    It counts where EGL lists several CUDA devices, and neither EGL_DEVICE_ID nor CUDA_VISIBLE_DEVICES names
+    one.
+    """
+    global _worker
+    _worker = number
+
+
 def offscreen_renderer(width: int, height: int) -> Any:
     """The process's pyrender.OffscreenRenderer, at the given size in pixels.
 
     It is made at the first call and kept; all calls must come from the thread of the first, which owns the
-    context.
+    context. Raises OffscreenError where there is no platform, where the context cannot draw so large a
+    picture, and in a process that was forked from one that had drawn.
     """
     global _renderer
     if _renderer is None:
-        is_osmesa = choose_platform() == "osmesa"
-        import OpenGL.platform
-        import pyrender
-
-        from renderers.readback import ReadbackRenderer
-
-        if is_osmesa:
-            # PyOpenGL's pointers to one context are not equal: pyrender would compile its programs anew for
-            # each picture, and PyOpenGL would never find again what it keeps for a context.
-            OpenGL.platform.GetCurrentContext.restype = ctypes.c_void_p
-        with _device_in_environment():
-            _renderer = pyrender.OffscreenRenderer(width, height)
-        _renderer._renderer = ReadbackRenderer(width, height)
-        # Left to the interpreter's own end, OpenGL would be called after it has been taken down.
-        atexit.register(close)
+        _renderer = _new_renderer()
+    if width > _largest[0] or height > _largest[1]:
+        raise OffscreenError(
+            f"A picture of {width}x{height} pixels cannot be drawn: OpenGL draws up to "
+            f"{_largest[0]}x{_largest[1]} here. Ask for a smaller one."
+        )
     _renderer.viewport_width, _renderer.viewport_height = width, height
     return _renderer
+
+
+@contextmanager
+def drawing(width: int, height: int) -> Iterator[Any]:
+    """pyrender's renderer at the given size in pixels, with its context current, to draw one picture with.
+
+    Raises OffscreenError as `offscreen_renderer` does, and where OpenGL fails. After any failure the context
+    is given up, as nobody knows what state it is in: the next picture gets a new one.
+    """
+    offscreen = offscreen_renderer(width, height)
+    try:
+        offscreen._platform.make_current()
+        offscreen._renderer.viewport_width, offscreen._renderer.viewport_height = width, height
+        yield offscreen._renderer
+    except BaseException as failure:
+        _give_up()
+        from OpenGL.error import Error
+
+        if isinstance(failure, Error):
+            reason = " ".join(str(failure).split())
+            raise OffscreenError(
+                f"OpenGL failed to draw a picture of {width}x{height} pixels ({reason}). The next one is "
+                "drawn afresh; if it fails at all sizes, try the other PYOPENGL_PLATFORM, egl or osmesa."
+            ) from failure
+        raise
 
 
 def close() -> None:
     """Give the context back. The next use makes a new one."""
     global _renderer
-    if _renderer is not None:
-        _renderer.delete()
-        _renderer = None
+    renderer, _renderer = _renderer, None
+    if renderer is not None:
+        renderer.delete()
 
 
-def choose_device(cuda_numbers: Sequence[int | None], visible: str | None) -> int:
+# Left to the interpreter's own end, OpenGL would be called after it has been taken down.
+atexit.register(close)
+
+
+def choose_device(cuda_numbers: Sequence[int | None], visible: str | None, worker: int | None = None) -> int:
     """The number of the EGL device whose CUDA number comes first in `visible`, the value of
     CUDA_VISIBLE_DEVICES; 0 where it names none of them.
 
-    cuda_numbers holds each EGL device's, None where it is no CUDA device. Devices that are named by their
-    UUIDs are not looked for.
+    cuda_numbers holds each EGL device's, None where it is no CUDA device. A worker takes its turn among
+    several CUDA devices where `visible` says nothing. EGL does not know UUIDs: one can only mean the CUDA
+    device where there is but one; of several the first is taken, with a warning.
     """
+    hardware = [device for device, number in enumerate(cuda_numbers) if number is not None]
     first = (visible or "").split(",")[0].strip()
-    if not first.isdecimal() or int(first) not in cuda_numbers:
-        return 0
-    return cuda_numbers.index(int(first))
+    if first.isdecimal() and int(first) in cuda_numbers:
+        return cuda_numbers.index(int(first))
+    if first.startswith(("GPU-", "MIG-")) and hardware:
+        if len(hardware) > 1:
+            _warn_of_uuid(first, hardware[0])
+        return hardware[0]
+    if not first and worker is not None and len(hardware) > 1:
+        return hardware[worker % len(hardware)]
+    return 0
+
+
+@functools.cache
+def _warn_of_uuid(name: str, taken: int) -> None:
+    """Once for each, though the device is looked up for every context."""
+    warnings.warn(
+        f"CUDA_VISIBLE_DEVICES names {name}, and EGL lists several GPUs but not their UUIDs: drawing on EGL "
+        f"device {taken}. Set EGL_DEVICE_ID to the number of another, or name GPUs by their numbers.",
+        stacklevel=2,
+    )
+
+
+def _new_renderer() -> Any:
+    global _largest, _has_driver_threads
+    if _is_cut_off:
+        raise OffscreenError(
+            "This process was forked from one that had drawn, so that it cannot draw: start it another way, "
+            "as with multiprocessing.get_context('spawn'), or fork before the first picture."
+        )
+    is_osmesa = choose_platform() == "osmesa"
+    import OpenGL.platform
+    import pyrender
+    from OpenGL import GL
+
+    from renderers.readback import ReadbackRenderer
+
+    if is_osmesa:
+        # PyOpenGL's pointers to one context are not equal: pyrender would compile its programs anew for
+        # each picture, and PyOpenGL would never find again what it keeps for a context.
+        OpenGL.platform.GetCurrentContext.restype = ctypes.c_void_p
+    _has_driver_threads = True
+    with _device_in_environment():
+        # All is drawn into framebuffers of their own sizes; the first picture's may be one that OSMesa
+        # cannot make a window of.
+        renderer = pyrender.OffscreenRenderer(1, 1)
+    renderer._renderer = ReadbackRenderer(1, 1)
+    side = int(GL.glGetIntegerv(GL.GL_MAX_RENDERBUFFER_SIZE))
+    width, height = GL.glGetIntegerv(GL.GL_MAX_VIEWPORT_DIMS)
+    _largest = min(side, int(width)), min(side, int(height))
+    return renderer
+
+
+def _give_up() -> None:
+    """Drop the renderer, and with its context all that it made there, whatever it can still name of it."""
+    global _renderer
+    renderer, _renderer = _renderer, None
+    if renderer is not None:
+        platform = renderer._platform
+        _disarm(renderer)
+        # An OpenGL that fails at this too must not hide the failure that brought us here.
+        with suppress(Exception):
+            platform.delete_context()
+
+
+def _disarm(renderer: Any) -> None:
+    """Make pyrender's renderer forget what it made. When it is collected, it would free that by name, and by
+    then the names may be those of another context's objects."""
+    vars(renderer._renderer).clear()
+    vars(renderer).clear()
+
+
+def _forget_parent() -> None:
+    """In a forked child: drop the parent's renderer without a call to OpenGL."""
+    global _renderer, _is_cut_off
+    renderer, _renderer = _renderer, None
+    if renderer is not None:
+        _disarm(renderer)
+    _is_cut_off = _has_driver_threads
+
+
+os.register_at_fork(after_in_child=_forget_parent)
 
 
 @contextmanager
 def _device_in_environment() -> Iterator[None]:
     """Say in EGL_DEVICE_ID, where pyrender looks for it, which device to take, for as long as it looks: child
     processes may have been given another."""
-    if "EGL_DEVICE_ID" in os.environ or choose_platform() != "egl":
+    if choose_platform() != "egl":
         yield
         return
-    os.environ["EGL_DEVICE_ID"] = str(_device_number(_egl_devices(_library("EGL"))))
+    devices = _egl_devices(_library("EGL"))
+    number = _device_number(devices)
+    if number >= max(1, len(devices)):
+        raise OffscreenError(_no_device(number, len(devices)))
+    before = os.environ.get("EGL_DEVICE_ID")
+    os.environ["EGL_DEVICE_ID"] = str(number)
     try:
         yield
     finally:
-        del os.environ["EGL_DEVICE_ID"]
+        if before is None:
+            del os.environ["EGL_DEVICE_ID"]
+        else:
+            os.environ["EGL_DEVICE_ID"] = before
 
 
 def _device_number(devices: Sequence[tuple[Any, int | None]]) -> int:
+    """The EGL device to draw on, which EGL_DEVICE_ID may put beyond the end. Raises OffscreenError where that
+    is no number."""
     wanted = os.environ.get("EGL_DEVICE_ID")
-    if wanted is not None:
-        return int(wanted)
-    return choose_device([cuda for _, cuda in devices], os.environ.get("CUDA_VISIBLE_DEVICES"))
+    if wanted is None:
+        return choose_device([cuda for _, cuda in devices], os.environ.get("CUDA_VISIBLE_DEVICES"), _worker)
+    if not (wanted.isascii() and wanted.strip().isdecimal()):
+        raise OffscreenError(
+            f"EGL_DEVICE_ID is {wanted!r}: set it to the number of an EGL device, from 0 to "
+            f"{max(1, len(devices)) - 1} on this machine, or leave it out."
+        )
+    return int(wanted)
+
+
+def _no_device(number: int, count: int) -> str:
+    return f"there is no EGL device {number}: EGL_DEVICE_ID can be 0 to {max(1, count) - 1} on this machine"
 
 
 def _egl_devices(egl: ctypes.CDLL) -> list[tuple[ctypes.c_void_p, int | None]]:
@@ -184,7 +326,7 @@ def _try_egl() -> None:
         devices = _egl_devices(egl)
         number = _device_number(devices)
         if number >= len(devices):
-            raise OSError(f"there is no EGL device {number}")
+            raise OSError(_no_device(number, len(devices)))
         display_of = ctypes.CFUNCTYPE(pointer, ctypes.c_uint, pointer, pointer)(get_platform_display)
         display = pointer(display_of(_EGL_PLATFORM_DEVICE, devices[number][0], None))
     else:
@@ -208,8 +350,10 @@ def _try_egl() -> None:
 
 def _try_osmesa() -> None:
     """Make and drop an OpenGL 3.3 core context."""
+    global _has_driver_threads
     osmesa = _library("OSMesa")
     osmesa.OSMesaCreateContextAttribs.restype = ctypes.c_void_p
+    _has_driver_threads = True
     attributes = (ctypes.c_int * len(_OSMESA_CORE_3_3))(*_OSMESA_CORE_3_3)
     context = ctypes.c_void_p(osmesa.OSMesaCreateContextAttribs(attributes, None))
     if not context:

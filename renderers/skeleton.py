@@ -71,7 +71,8 @@ _FACE_COLOUR = (255, 255, 255)
 
 _LIMB_HALF_WIDTH = 4
 _BONE_WIDTH = 2
-_POINT_RADIUS = 4
+POINT_RADIUS = 4
+"""Pixels around a joint of the body or a point of a hand."""
 _FACE_RADIUS = 3
 
 _FAR = 2**15
@@ -104,13 +105,11 @@ def draw_skeleton(
         )
     canvas = np.zeros((*size, 3), np.uint8)
     points, sure = _with_neck(keypoints.astype(np.float64), confidence > threshold)
-    points = points / source_size[::-1] * size[::-1]
-    near = (np.abs(points) < _FAR).all(-1)
-    points[~near] = 0
-    pixels = points.astype(int)
-    _draw_bodies(canvas, points[:, _JOINTS], pixels[:, _JOINTS], (sure & near)[:, _JOINTS])
+    points, near = _in_drawing(points, size, source_size)
+    joints = points[:, _JOINTS]
+    _draw_bodies(canvas, joints, joints.astype(np.int32), (sure & near)[:, _JOINTS])
 
-    shown = (confidence >= threshold) & (near & (pixels > 0).all(-1))[:, :KEYPOINT_COUNT]
+    pixels, shown = shown_points(keypoints, confidence, size, source_size, threshold)
     for hand in (LEFT_HAND, RIGHT_HAND):
         for hand_pixels, hand_shown in zip(pixels[:, hand].tolist(), shown[:, hand].tolist(), strict=True):
             _draw_hand(canvas, hand_pixels, hand_shown, style)
@@ -118,6 +117,31 @@ def draw_skeleton(
         for centre in pixels[:, FACE][shown[:, FACE]].tolist():
             cv2.circle(canvas, centre, _FACE_RADIUS, _FACE_COLOUR, cv2.FILLED)
     return canvas
+
+
+def shown_points(
+    keypoints: Float[np.ndarray, "people 133 2"],
+    confidence: Float[np.ndarray, "people 133"],
+    size: tuple[int, int],
+    source_size: tuple[int, int],
+    threshold: float,
+) -> tuple[Int[np.ndarray, "people 133 2"], Bool[np.ndarray, "people 133"]]:
+    """Where each keypoint is in the drawing, in whole pixels (int32), and which of hands and face
+    `draw_skeleton` shows, given the same; the body's are decided on otherwise.
+    """
+    points, near = _in_drawing(keypoints.astype(np.float64), size, source_size)
+    pixels = points.astype(np.int32)
+    return pixels, (confidence >= threshold) & near & (pixels > 0).all(-1)
+
+
+def _in_drawing(
+    points: Float[np.ndarray, "people points 2"], size: tuple[int, int], source_size: tuple[int, int]
+) -> tuple[Float[np.ndarray, "people points 2"], Bool[np.ndarray, "people points"]]:
+    """The points in pixels of the drawing, and which are near enough to be drawn; the others are put at 0."""
+    points = points / source_size[::-1] * size[::-1]
+    near = (np.abs(points) < _FAR).all(-1)
+    points[~near] = 0
+    return points, near
 
 
 def _with_neck(
@@ -144,7 +168,7 @@ def _draw_bodies(
             _draw_limb(canvas, places[person][start], places[person][end], colour)
     for joint, colour in enumerate(_COLOURS):
         for centre in pixels[shown[:, joint], joint].tolist():
-            cv2.circle(canvas, centre, _POINT_RADIUS, colour, cv2.FILLED)
+            cv2.circle(canvas, centre, POINT_RADIUS, colour, cv2.FILLED)
 
 
 def _draw_limb(
@@ -185,4 +209,4 @@ def _draw_hand_points(
 ) -> None:
     for centre, drawn in zip(pixels, shown, strict=True):
         if drawn:
-            cv2.circle(canvas, centre, _POINT_RADIUS, _HAND_POINT_COLOUR, cv2.FILLED)
+            cv2.circle(canvas, centre, POINT_RADIUS, _HAND_POINT_COLOUR, cv2.FILLED)

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import numpy as np
 from jaxtyping import Int
 
@@ -54,6 +57,20 @@ NAMES: tuple[str, ...] = (
     *(f"right_{name}" for name in _HAND_NAMES),
 )
 """A name for each point. Face points are numbered as in iBUG; finger joints from palm (1) to tip (4)."""
+
+BODY_PARTS: Mapping[str, tuple[int, ...]] = MappingProxyType(
+    {
+        "trunk": (5, 6, 11, 12),
+        "head": (0, 1, 2, 3, 4),
+        "left_arm": (5, 7, 9),
+        "right_arm": (6, 8, 10),
+        "left_leg": (11, 13, 15),
+        "right_leg": (12, 14, 16),
+        "left_hand": tuple(range(LEFT_HAND.start, LEFT_HAND.stop)),
+        "right_hand": tuple(range(RIGHT_HAND.start, RIGHT_HAND.stop)),
+    }
+)
+"""The parts that a body is told apart in, in the order of every `parts` axis, each with its points."""
 
 _FACE_MIRROR = (
     *range(16, -1, -1),  # jaw

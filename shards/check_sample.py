@@ -4,12 +4,11 @@ belongs to one frame of the clip, and that nothing else is there.
 
 from __future__ import annotations
 
-import json
 import struct
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from shards.coding import CONDITION_SUFFIX, CodingError, lossless_size
+from shards.meta_file import read_meta
 from shards.poses_file import unpack_poses
 from shards.schema import (
     META_MEMBER,
@@ -67,17 +66,6 @@ def _check_names(row: ClipRow, data: Mapping[str, bytes]) -> None:
             f"{row.key}: of {len(wanted)} members {len(missing)} are missing {missing[:3]}, "
             f"{len(unknown)} do not belong {unknown[:3]}"
         )
-
-
-def read_meta(data: bytes) -> dict[str, Any]:
-    """The values of a meta.json. Raises SampleError."""
-    try:
-        meta = json.loads(data)
-    except ValueError as error:
-        raise SampleError(f"meta.json is no JSON: {error}") from error
-    if not isinstance(meta, dict):
-        raise SampleError("meta.json is no JSON object")
-    return meta
 
 
 def image_size(name: str, data: bytes) -> tuple[int, int] | None:

@@ -1,6 +1,6 @@
 """How the images of stored conditions are coded: one lossless coding, named and written in this file alone.
 
-It is PNG, of the codings in `benchmarks/coding.py` (docs/format.md has the table) the smallest and fastest to
+It is PNG, of the codings in `benchmarks/coding.py` (docs/bodies.md has the table) the smallest and fastest to
 decode among those that are coded as fast as a CPU estimates poses. OpenCV writes the same in three times the
 time where most of the image is black.
 

@@ -1,6 +1,7 @@
 """The mirror image of a sample's numbers: left and right change places, and what lies at x lies at width - x.
 
-Dimension names: frames F, hands 2 (left, right), landmarks 33 (MediaPipe's body), parts 8 (BODY_PARTS).
+Dimension names: frames F, hands 2 (left, right), landmarks 33 (MediaPipe's body), parts 8
+(`renderers.wholebody.BODY_PARTS`).
 """
 
 from __future__ import annotations
@@ -11,16 +12,17 @@ import numpy as np
 from jaxtyping import Float
 
 from renderers.body_models.interface import BodyModel
-from renderers.wholebody import FLIP
-from shards.schema import BODY_PARAMETERS, BODY_PARTS, NO_MODEL
-from shards.surface_conditions import body_parameters
+from renderers.wholebody import BODY_PARTS, FLIP
+from shards.schema import BODY_PARAMETERS, NO_MODEL
+from shards.surface_conditions import body_parameters, check_body
 
 _HANDS = [1, 0]
 _LANDMARKS = [0, 4, 5, 6, 1, 2, 3, *(number + 1 if number % 2 else number - 1 for number in range(7, 33))]
 """For each of MediaPipe's body landmarks the one of the other side: nose, inner to outer eyes, then pairs."""
 _OTHER_SIDE = {"left": "right", "right": "left"}
 _PARTS = [
-    BODY_PARTS.index("_".join(_OTHER_SIDE.get(word, word) for word in part.split("_"))) for part in BODY_PARTS
+    list(BODY_PARTS).index("_".join(_OTHER_SIDE.get(word, word) for word in part.split("_")))
+    for part in BODY_PARTS
 ]
 _MIRROR = np.diag([-1.0, 1.0, 1.0, 1.0])
 
@@ -32,7 +34,7 @@ def flipped_poses(poses: Mapping[str, _Array], width: int, body_model: BodyModel
 
     The middle of the first pixel is at 0.5, so x becomes width - x. Body parameters are mirrored by
     `body_model`, which is None where poses names none. Flipped twice they are what they were, up to rounding.
-    Raises ValueError without the body model that is needed.
+    Raises ValueError without the body model that is needed, and SampleError for parameters that are not its.
     """
     return flipped_but_for_body(poses, width) | _flipped_body(poses, body_model)
 
@@ -80,6 +82,9 @@ def _flipped_body(poses: Mapping[str, _Array], body_model: BodyModel | None) -> 
     if body_model is None or body_model.name != name:
         raise ValueError(f"the body parameters are of {name}: give that body model")
     valid = np.flatnonzero(poses["body_surface_valid"])
+    if not len(valid):
+        return {part: poses[part] for part in BODY_PARAMETERS}
+    check_body(poses, body_model)
     mirrored = body_model.mirrored(body_parameters(poses, valid.tolist()))
     flipped = {name: poses[name].copy() for name in BODY_PARAMETERS}
     for name, array in flipped.items():

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -18,13 +18,16 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-from renderers.body_models.errors import ModelFileError
+from renderers.body_models.errors import ColourFileError, ModelFileError
 from renderers.body_models.interface import BodyModel
 from renderers.motion_blur import draw_motion_blur
 from renderers.skeleton import OFFICIAL, Style, draw_skeleton
-from shards.check_sample import image_size, read_meta
+from shards.check_sample import image_size
+from shards.drawn_with import ConditionError as ConditionError
+from shards.drawn_with import models_as_drawn, models_by_colours
 from shards.flip import flipped_but_for_body, flipped_poses
 from shards.index import FILE
+from shards.meta_file import read_meta
 from shards.poses_file import unpack_poses
 from shards.sample_index import SampleIndex, read_index
 from shards.schema import (
@@ -39,11 +42,11 @@ from shards.schema import (
     frame_name,
 )
 from shards.surface_conditions import (
+    FrameSurfaces,
     Models,
     draw_surface_condition,
     drawable_conditions,
     frame_surfaces,
-    load_models,
 )
 from shards.tables import DatasetError
 from shards.writer import tar_path
@@ -63,30 +66,35 @@ _VALIDITY = {
 """For each condition the array that says where there is something to draw."""
 
 
-class ConditionError(DatasetError):
-    """The sample cannot give the condition; the message says what it has, or what is missing."""
-
-
 class Dataset:
     """The committed samples of a dataset, in the order of their keys.
 
     It can be handed to other processes by fork or pickle: each opens the tars that it reads itself.
     """
 
-    def __init__(self, path: str | Path, body_models: str | Path | None = None) -> None:
-        """Open the dataset in that folder. Raises DatasetError.
+    def __init__(
+        self,
+        path: str | Path,
+        body_models: str | Path | None = None,
+        colours: str | Path | None = None,
+    ) -> None:
+        """Open the dataset in that folder. Raises DatasetError, and ColourFileError where `colours` is not
+        there.
 
-        `body_models` is the folder of the user's own files of SMPL-X and MANO: needed for samples with such
-        bodies where a condition is drawn again, as at another size or flipped.
+        `body_models` is the folder of the user's own files of SMPL-X and MANO, `colours` the user's own file
+        of colours. They are needed for samples with such bodies, and for those whose smpl_cs was drawn in
+        these colours, where a condition is drawn again, as at another size or flipped; other samples are
+        drawn without them.
         """
         self.path = Path(path)
         self._body_models = Path(body_models) if body_models is not None else None
+        self._colours = Path(colours) if colours is not None else None
         self._index = read_index(self.path / FILE)
         self._open()
 
     def _open(self) -> None:
         self._tars = _Tars(self.path)
-        self._models = load_models(self._body_models)
+        self._models = models_by_colours(self._body_models, self._colours)
 
     def __len__(self) -> int:
         return len(self._index)
@@ -113,7 +121,7 @@ class Dataset:
         return self._index.column(name)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "_body_models": self._body_models, "_index": self._index}
+        return {name: getattr(self, name) for name in ("path", "_body_models", "_colours", "_index")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -124,10 +132,17 @@ class Sample:
     """One sample; what is in its tar is read when it is asked for. Made by Dataset."""
 
     def __init__(
-        self, index: SampleIndex, tars: _Tars, models: Models, number: int, is_flipped: bool = False
+        self,
+        index: SampleIndex,
+        tars: _Tars,
+        models: Mapping[str, Models],
+        number: int,
+        is_flipped: bool = False,
     ) -> None:
+        """`models` are by the name of their colours (`drawn_with.models_by_colours`)."""
         self._index, self._tars, self._models, self._number = index, tars, models, number
         self.is_flipped = is_flipped
+        self._last_surfaces: tuple[int, FrameSurfaces] | None = None
 
     def __repr__(self) -> str:
         return f"Sample({self.key!r}, {self.num_frames} frames{', flipped' * self.is_flipped})"
@@ -179,7 +194,7 @@ class Sample:
 
     def frames(self, numbers: Sequence[int] | None = None) -> UInt8[np.ndarray, "frames height width 3"]:
         """Those frames, or all of them. Raises IndexError and SampleError."""
-        return np.stack([self.frame(number) for number in self._all_or(numbers)])
+        return _stacked(self.frame, self._all_or(numbers), self._stored_size())
 
     @cached_property
     def poses(self) -> dict[str, np.ndarray]:
@@ -189,7 +204,7 @@ class Sample:
         if not self.is_flipped:
             return self._stored_poses
         name = str(self._stored_poses["body_model"][0])
-        body_model = self._model(name) if name != NO_MODEL else None
+        body_model = self._body_model(name) if name != NO_MODEL else None
         return flipped_poses(self._stored_poses, self._stored_size()[1], body_model)
 
     @cached_property
@@ -221,27 +236,32 @@ class Sample:
         frames.
 
         The skeleton, in `style`, and motion_blur are drawn now. smpl_cs and hands are read as stored where
-        the sample holds them at this size, and else drawn from its body parameters: all are RGB, uint8, but
-        motion_blur, which has float32 planes (`renderers.motion_blur`). Raises ConditionError for a condition
-        that the sample cannot give, or for want of the body model that draws it; IndexError; SampleError; and
-        OffscreenError where a surface cannot be drawn on this machine.
+        the sample holds them at this size, and else drawn from its body parameters, in the colours that it
+        was drawn in: all are RGB, uint8, but motion_blur, which has float32 planes (`renderers.motion_blur`).
+        Raises ConditionError for a condition that the sample cannot give, or for want of the body model or
+        the colours that draw it; IndexError; SampleError, also for parameters that are not those of the body
+        model; and OffscreenError where a surface cannot be drawn on this machine.
         """
         numbers = self._all_or(numbers)
-        stored_size = self._stored_size()
-        size = size or stored_size
+        size = size or self._stored_size()
+        image_of = self._source(name, size, style)
+        return _stacked(image_of, numbers, size, np.float32 if name == "motion_blur" else np.uint8)
+
+    def _source(self, name: str, size: tuple[int, int], style: Style) -> Callable[[int], _Image]:
+        """What gives the condition's image of a frame."""
         if name in _DRAWN_FROM_KEYPOINTS:
-            return np.stack([self._from_keypoints(name, number, size, style) for number in numbers])
+            return lambda number: self._from_keypoints(name, number, size, style)
         if name not in self.conditions:
             raise ConditionError(f"{self.key} has no condition {name}: it has {', '.join(self.conditions)}")
-        if size == stored_size and not self.is_flipped and self._holds(name):
-            names = [condition_name(name, number) for number in numbers]
-            return np.stack([self._image(member, self.member(member)) for member in names])
+        if size == self._stored_size() and not self.is_flipped and self._holds(name):
+            return lambda number: self._stored_image(condition_name(name, number))
         if name not in drawable_conditions(self._stored_poses):
             raise ConditionError(
                 f"{self.key} holds {name} as images, and no parameters to draw it from: it can be had at the "
                 "stored size, and not flipped"
             )
-        return np.stack([self._from_surface(name, number, size) for number in numbers])
+        models_as_drawn(self.key, self.meta, self._models, (name,))
+        return lambda number: draw_surface_condition(name, self._surfaces(number), size, self._stored_size())
 
     @property
     def conditions(self) -> list[str]:
@@ -281,9 +301,7 @@ class Sample:
         index, number = self._index, self._number
         return int(index.column("height")[number]), int(index.column("width")[number])
 
-    def _from_keypoints(
-        self, name: str, number: int, size: tuple[int, int], style: Style
-    ) -> UInt8[np.ndarray, "height width 3"] | Float[np.ndarray, "height width 3"]:
+    def _from_keypoints(self, name: str, number: int, size: tuple[int, int], style: Style) -> _Image:
         names = ("keypoints", "confidence", "movement", "sharpness")
         keypoints, confidence, movement, sharpness = (self._seen[array][number][None] for array in names)
         source_size = self._stored_size()
@@ -291,20 +309,25 @@ class Sample:
             return draw_skeleton(keypoints, confidence, size, source_size, style)
         return draw_motion_blur(keypoints, confidence, movement, sharpness, size, source_size)
 
-    def _from_surface(
-        self, name: str, number: int, size: tuple[int, int]
-    ) -> UInt8[np.ndarray, "height width 3"]:
-        surfaces = frame_surfaces(self.poses, number, self._model)
-        return draw_surface_condition(name, surfaces, size, self._stored_size())
+    def _surfaces(self, number: int) -> FrameSurfaces:
+        """The last frame's are kept: both smpl_cs and hands are drawn from them."""
+        if self._last_surfaces is None or self._last_surfaces[0] != number:
+            self._last_surfaces = number, frame_surfaces(self.poses, number, self._body_model)
+        return self._last_surfaces[1]
 
-    def _model(self, name: str, **options: Any) -> BodyModel:
+    def _body_model(self, name: str, **options: Any) -> BodyModel:
         try:
-            return self._models(name, **options)
+            return models_as_drawn(self.key, self.meta, self._models, ())(name, **options)
+        except ColourFileError as error:
+            raise ConditionError(f"{self.key} cannot be drawn or mirrored: {error}") from error
         except ModelFileError as error:
             raise ConditionError(
                 f"{self.key} has a body of {name}, which cannot be drawn or mirrored without that model: "
                 f"{error} Its folder is named with Dataset(..., body_models=...) or --body-models."
             ) from error
+
+    def _stored_image(self, member: str) -> UInt8[np.ndarray, "height width 3"]:
+        return self._image(member, self.member(member))
 
     def _image(self, name: str, data: bytes) -> UInt8[np.ndarray, "height width 3"]:
         """The size is checked before anything is decoded: a small file can claim a picture that fills the
@@ -319,6 +342,17 @@ class Sample:
         if image is None or image.shape != (height, width, 3):
             raise SampleError(f"{self.key}: {name} cannot be decoded")
         return image
+
+
+_Image = UInt8[np.ndarray, "height width 3"] | Float[np.ndarray, "height width 3"]
+
+
+def _stacked(
+    image_of: Callable[[int], _Image], numbers: Sequence[int], size: tuple[int, int], dtype: Any = np.uint8
+) -> Any:
+    """The images of those frames, also of none, of `size` (height, width)."""
+    images = [image_of(number) for number in numbers]
+    return np.stack(images) if images else np.empty((0, *size, 3), dtype)
 
 
 class _Tars:
@@ -346,8 +380,13 @@ class _Tars:
         """
         file, file_size = self._opened(shard)
         wanted = name.encode() + b"\0"
-        header = os.pread(file.fileno(), len(wanted), offset - tarfile.BLOCKSIZE)
-        data = os.pread(file.fileno(), size, offset) if offset + size <= file_size else b""
+        try:
+            header = os.pread(file.fileno(), len(wanted), offset - tarfile.BLOCKSIZE)
+            data = os.pread(file.fileno(), size, offset) if offset + size <= file_size else b""
+        except OSError as error:
+            raise DatasetError(
+                f"{tar_path(self._dataset, shard)} cannot be read: {error.strerror}"
+            ) from error
         if header != wanted or len(data) != size:
             raise SampleError(
                 f"{name} is not where the index says in shard {shard:06d}: one of them is damaged, or of "

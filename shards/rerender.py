@@ -3,25 +3,27 @@ the dataset's own shards.
 
 A shard is rewritten as extraction writes one: its clips are staged, its Parquet removed, the tar written
 and committed by a new Parquet. Whenever that is killed, what the shard held is in the old shard or in the
-staging folder, and either this or `dancemill extract` finishes it. Content keys stay: they say what the
-numbers were made from, and images follow from those.
+staging folder, and either this or `dancemill extract` finishes it. meta.json then says how the images were
+drawn. Content keys stay: they say what extraction made the sample from, so that the next `dancemill extract`
+keeps these images, unless its own key differs: then it draws them again, in its own way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-from jaxtyping import UInt8
-
-from shards.coding import encode_lossless
+from shards.drawn_with import drawn_anew, drawn_colours, models_as_drawn
+from shards.errors import writing
 from shards.index import build_index, shard_numbers
 from shards.lock import hold_dataset
+from shards.meta_file import pack_meta, read_meta
 from shards.poses_file import unpack_poses
 from shards.reader import Sample
 from shards.schema import (
+    META_MEMBER,
     POSES_MEMBER,
     ClipRow,
     Member,
@@ -31,7 +33,7 @@ from shards.schema import (
     check_poses,
     condition_name,
 )
-from shards.surface_conditions import Models, draw_surface_condition, drawable_conditions, frame_surfaces
+from shards.surface_conditions import Models, condition_members, drawable_conditions
 from shards.tables import DatasetError, read_table
 from shards.writer import (
     KEY,
@@ -47,12 +49,22 @@ from shards.writer import (
 
 @dataclass(frozen=True)
 class Rerender:
-    """What is drawn: which of smpl_cs and hands, by which body models. `on_frames` is told of every so many
-    frames that are done."""
+    """What is drawn: which of smpl_cs and hands, by which body models, by the name of their colours.
+
+    colours: the name of those that smpl_cs is drawn in; None for those that each sample was drawn in.
+    on_frames: is told of every so many frames that are done.
+    """
 
     conditions: tuple[str, ...]
-    models: Models
+    models: Mapping[str, Models]
+    colours: str | None = None
     on_frames: Callable[[int], object] = lambda frames: None
+
+    def models_of(self, key: str, meta: Mapping[str, object], conditions: Collection[str]) -> Models:
+        """Those that draw the sample's conditions. Raises ConditionError for want of its colours."""
+        if self.colours is not None:
+            return self.models[self.colours]
+        return models_as_drawn(key, meta, self.models, conditions)
 
 
 @dataclass(frozen=True)
@@ -70,7 +82,8 @@ class Drawn:
 def rerender_to_folder(sample: Sample, out: Path, size: tuple[int, int], how: Rerender) -> Drawn:
     """Write the sample's conditions at `size` (height, width) to files `{out}/{key}/smpl_cs.000.png`.
 
-    Files of the same names are replaced. Raises SampleError, and what drawing raises; OSError.
+    Files of the same names are replaced. Raises SampleError, ConditionError, WriteError, and what drawing
+    raises.
     """
     if not KEY.fullmatch(sample.key):
         raise SampleError(f"{sample.key!r} is no key that names a folder")
@@ -78,40 +91,67 @@ def rerender_to_folder(sample: Sample, out: Path, size: tuple[int, int], how: Re
     if not conditions:
         how.on_frames(sample.num_frames)
         return Drawn(left_out=1)
+    models = how.models_of(sample.key, sample.meta, conditions)
     folder = out / sample.key
-    folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     stored_size = (sample.row.height, sample.row.width)
-    for number, images in enumerate(_images(sample.poses, conditions, size, stored_size, how)):
-        for name, image in images.items():
-            (folder / condition_name(name, number)).write_bytes(encode_lossless(image))
+    for member in condition_members(
+        sample.poses, conditions, size, stored_size, models, lambda: how.on_frames(1)
+    ):
+        with writing(folder):
+            (folder / member.name).write_bytes(member.data)
     return Drawn(samples=1)
 
 
 def rerender_in_place(dataset: Path, keys: Collection[str] | None, how: Rerender) -> Drawn:
     """Draw again what the samples of those keys, or all, hold of the conditions; a shard is rewritten where
-    an image became another. Nothing is added that a sample did not hold.
+    an image, or what meta.json says of them, became another. No image is added that a sample did not hold.
 
     One clip is in memory at a time. Nothing else may read the dataset meanwhile. Raises BusyError,
-    SampleError, DatasetError, and what drawing raises; OSError.
+    SampleError, DatasetError, ConditionError, WriteError, and what drawing raises.
     """
     drawn = Drawn()
-    with hold_dataset(dataset):
-        clean_temporaries(dataset)
-        staging = dataset / ".work" / "staging"
-        staging.mkdir(exist_ok=True)
+    staging = dataset / ".work" / "staging"
+    with ExitStack() as held:
+        with writing(dataset):
+            held.enter_context(hold_dataset(dataset))
+            clean_temporaries(dataset)
+            staging.mkdir(exist_ok=True)
         try:
-            _finish_killed(dataset, staging)
-            for shard in shard_numbers(dataset):
-                rows = committed_rows(dataset, shard)
-                if rows is None:
-                    raise DatasetError(
-                        f"shard {shard:06d} is damaged: dancemill shards lint {dataset} says what to do"
-                    )
-                if keys is None or any(row.key in keys for row in rows):
-                    drawn += _rerender_shard(dataset, shard, rows, keys, staging, how)
+            with writing(dataset):
+                _finish_killed(dataset, staging)
+            # Colours that are missing are found before anything is changed.
+            for _, rows in _shards_with(dataset, keys):
+                _check_colours(dataset, rows, keys, how)
+            for shard, rows in _shards_with(dataset, keys):
+                drawn += _rerender_shard(dataset, shard, rows, keys, staging, how)
         finally:
-            build_index(dataset)
+            with writing(dataset):
+                build_index(dataset)
     return drawn
+
+
+def _shards_with(dataset: Path, keys: Collection[str] | None) -> Iterator[tuple[int, list[ClipRow]]]:
+    """The committed shards that hold samples of those keys, or all, and their rows. Raises DatasetError."""
+    for shard in shard_numbers(dataset):
+        rows = committed_rows(dataset, shard)
+        if rows is None:
+            raise DatasetError(
+                f"shard {shard:06d} is damaged: dancemill shards lint {dataset} says what to do"
+            )
+        if keys is None or any(row.key in keys for row in rows):
+            yield shard, rows
+
+
+def _check_colours(
+    dataset: Path, rows: Sequence[ClipRow], keys: Collection[str] | None, how: Rerender
+) -> None:
+    for row in rows:
+        if row.status is Status.OK and (keys is None or row.key in keys):
+            spans = tuple(span for span in row.members if span.name == META_MEMBER)
+            (member,) = read_sample_members(dataset, replace(row, members=spans))
+            how.models_of(row.key, read_meta(member.data), how.conditions)
 
 
 def _finish_killed(dataset: Path, staging: Path) -> None:
@@ -149,25 +189,29 @@ def _rerender_shard(
             )
         if row.status is Status.OK and (keys is None or row.key in keys):
             members = read_sample_members(dataset, row)
-            images = _new_images(row, members, how)
-            drawn += Drawn(samples=1) if images else Drawn(left_out=1)
-            redrawn = [Member(member.name, images.get(member.name, member.data)) for member in members]
+            new = _new_members(row, members, how)
+            drawn += Drawn(samples=1) if new else Drawn(left_out=1)
+            redrawn = [Member(member.name, new.get(member.name, member.data)) for member in members]
             if redrawn != members:
-                stage_clip(staging, row, redrawn)
+                with writing(staging):
+                    stage_clip(staging, row, redrawn)
                 changed.add(row.key)
     if not changed:
         return drawn
-    for row in rows:
-        if row.key not in changed:
-            stage_clip(staging, row, read_sample_members(dataset, row))
     order = [row.key for row in rows]
-    write_shard(dataset, shard, staging, order)
-    discard_staged(staging, order)
+    with writing(dataset):
+        for row in rows:
+            if row.key not in changed:
+                stage_clip(staging, row, read_sample_members(dataset, row))
+        write_shard(dataset, shard, staging, order)
+        discard_staged(staging, order)
     return drawn + Drawn(shards=1)
 
 
-def _new_images(row: ClipRow, members: Sequence[Member], how: Rerender) -> dict[str, bytes]:
-    """The members that hold the conditions' images, as they are drawn now; only those that there are."""
+def _new_members(row: ClipRow, members: Sequence[Member], how: Rerender) -> dict[str, bytes]:
+    """The members that hold the conditions' images, as they are drawn now; only those that there are, and the
+    meta.json that says how.
+    """
     held = {member.name: member.data for member in members}
     poses = unpack_poses(held[POSES_MEMBER])
     check_poses(poses, row.num_frames)
@@ -179,23 +223,10 @@ def _new_images(row: ClipRow, members: Sequence[Member], how: Rerender) -> dict[
     if not conditions:
         how.on_frames(row.num_frames)
         return {}
+    meta = read_meta(held[META_MEMBER])
+    models = how.models_of(row.key, meta, conditions)
     size = (row.height, row.width)
-    return {
-        condition_name(name, number): encode_lossless(image)
-        for number, images in enumerate(_images(poses, conditions, size, size, how))
-        for name, image in images.items()
-    }
-
-
-def _images(
-    poses: Mapping[str, np.ndarray],
-    conditions: Sequence[str],
-    size: tuple[int, int],
-    stored_size: tuple[int, int],
-    how: Rerender,
-) -> Iterator[dict[str, UInt8[np.ndarray, "height width 3"]]]:
-    """The images of each frame, by condition."""
-    for number in range(len(poses["frame"])):
-        surfaces = frame_surfaces(poses, number, how.models)
-        yield {name: draw_surface_condition(name, surfaces, size, stored_size) for name in conditions}
-        how.on_frames(1)
+    images = condition_members(poses, conditions, size, size, models, lambda: how.on_frames(1))
+    new = {member.name: member.data for member in images}
+    colours = how.colours if how.colours is not None else drawn_colours(meta)
+    return new | {META_MEMBER: pack_meta(drawn_anew(meta, conditions, colours))}

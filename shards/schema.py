@@ -2,8 +2,8 @@
 units.
 
 Dimension names: frames F, hands 2 (left, right), points 133 (COCO-WholeBody), landmarks 33 (body) or 21
-(hand), parts 8 (BODY_PARTS); joints, shapes and expressions are as many as the sample's body model has,
-hand_joints and hand_shapes as its hand model.
+(hand), parts 8 (`renderers.wholebody.BODY_PARTS`); joints, shapes and expressions are as many as the sample's
+body model has, hand_joints and hand_shapes as its hand model.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Bool
 
+from renderers.wholebody import BODY_PARTS
 from shards.coding import CONDITION_SUFFIX
 
 SCHEMA_VERSION = 2
@@ -24,21 +25,16 @@ SCHEMA_VERSION = 2
 LEFT, RIGHT = 0, 1
 """Places of the person's left and right hand on every `hands` axis."""
 
-BODY_PARTS = (
-    *("trunk", "head", "left_arm", "right_arm"),
-    *("left_leg", "right_leg", "left_hand", "right_hand"),
-)
-"""The order of the `parts` axis."""
-
 NO_MODEL = "none"
 """In `body_model` and `hand_model`: there is no such surface."""
 HANDS_OF_BODY = "body"
 """In `hand_model`: the hands are the body surface's own."""
-BODY_MODELS = ("anny", "smplx", NO_MODEL)
-HAND_MODELS = ("mano", HANDS_OF_BODY, NO_MODEL)
+KNOWN_BODY_MODELS = ("anny", "smplx", NO_MODEL)
+"""What `body_model` can be in a dataset, whoever made it; a run of this program makes some of them."""
+KNOWN_HAND_MODELS = ("mano", HANDS_OF_BODY, NO_MODEL)
+"""What `hand_model` can be."""
 METRE = "metre"
 """In `body_units`, so far the only unit."""
-
 
 BODY_PARAMETERS = ("body_pose", "body_shape", "body_expression", "body_translation")
 """The arrays of a `BodyParameters`, in its order."""
@@ -239,7 +235,7 @@ def _names(*shape: int | str, meaning: str) -> ArraySpec:
     return ArraySpec(np.dtype("<U32"), shape, meaning, of_clip=True)
 
 
-POSES: dict[str, ArraySpec] = {
+_SEEN_ARRAYS: dict[str, ArraySpec] = {
     "frame": _array(np.int64, meaning="number of the frame in the video, in presentation order"),
     "time": _array(np.float64, meaning="presentation timestamp, seconds"),
     "keypoints": _array(np.float32, 133, 2, meaning="COCO-WholeBody, x and y in pixels of the stored frame"),
@@ -270,6 +266,9 @@ POSES: dict[str, ArraySpec] = {
     "hand_landmarks": _array(
         np.float32, 2, 21, 3, meaning="MediaPipe's hands, metres, centre at 0; NaN where none", optional=True
     ),
+}
+
+BODY_ARRAYS: dict[str, ArraySpec] = {
     "camera_K": _array(np.float64, 3, 3, meaning="intrinsics, pixels of the stored frame", optional=True),
     "world_to_camera": _array(np.float64, 4, 4, meaning="extrinsics, metres", optional=True),
     "body_model": _names(1, meaning="what the body parameters belong to: anny, smplx or none"),
@@ -277,7 +276,9 @@ POSES: dict[str, ArraySpec] = {
     "body_joints": _names("joints", meaning="names of the joints of body_pose"),
     "body_surface_valid": _array(np.bool_, meaning="there is a body surface in the frame"),
     "body_part_valid": _array(
-        np.bool_, 8, meaning="enough of the part was seen: trunk, head, arms, legs, hands (left, right)"
+        np.bool_,
+        len(BODY_PARTS),
+        meaning="enough of the part was seen: trunk, head, arms, legs, hands (left, right)",
     ),
     "body_pose": _array(
         np.float32,
@@ -301,6 +302,9 @@ POSES: dict[str, ArraySpec] = {
     "hand_translation": _array(np.float32, 2, 3, meaning="of the hand in its camera, metres", optional=True),
     "hand_camera_K": _array(np.float64, 3, 3, meaning="intrinsics of the hands' camera", optional=True),
 }
+"""The arrays of `poses.npz` that a body and its cameras fill: made anew together, from the others."""
+
+POSES: dict[str, ArraySpec] = _SEEN_ARRAYS | BODY_ARRAYS
 """Every array of `poses.npz`, by name."""
 
 
@@ -355,8 +359,8 @@ _HAND_PARAMETERS = ("hand_pose", "hand_shape", "hand_translation", "hand_camera_
 
 def _check_body(poses: Mapping[str, np.ndarray]) -> None:
     model, units = str(poses["body_model"][0]), str(poses["body_units"][0])
-    if model not in BODY_MODELS:
-        raise SampleError(f"poses.npz: body_model is {model!r}, known are {', '.join(BODY_MODELS)}")
+    if model not in KNOWN_BODY_MODELS:
+        raise SampleError(f"poses.npz: body_model is {model!r}, known are {', '.join(KNOWN_BODY_MODELS)}")
     if units != METRE:
         raise SampleError(f"poses.npz: body_units is {units!r}, expected {METRE}")
     valid = poses["body_surface_valid"]
@@ -368,8 +372,8 @@ def _check_body(poses: Mapping[str, np.ndarray]) -> None:
 
 def _check_hands(poses: Mapping[str, np.ndarray]) -> None:
     model, valid = str(poses["hand_model"][0]), poses["hand_surface_valid"]
-    if model not in HAND_MODELS:
-        raise SampleError(f"poses.npz: hand_model is {model!r}, known are {', '.join(HAND_MODELS)}")
+    if model not in KNOWN_HAND_MODELS:
+        raise SampleError(f"poses.npz: hand_model is {model!r}, known are {', '.join(KNOWN_HAND_MODELS)}")
     if model == NO_MODEL:
         _refuse(poses, "hand_model", _HAND_PARAMETERS, valid)
     elif model == HANDS_OF_BODY:

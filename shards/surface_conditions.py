@@ -7,7 +7,8 @@ Dimension names: frames F, hands 2 (left, right), joints J.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,18 +16,30 @@ from typing import Any, Protocol
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from renderers.body_models.errors import ModelFileError
 from renderers.body_models.interface import BodyModel, BodyParameters
 from renderers.body_models.load import load_body_model
 from renderers.hands import Hand, draw_hands
 from renderers.lit_meshes import PosedMesh
 from renderers.smpl_cs import draw_smpl_cs
-from shards.schema import BODY_PARAMETERS, HANDS_OF_BODY, LEFT, NO_MODEL, RIGHT, STORED_CONDITIONS
+from shards.coding import encode_lossless
+from shards.schema import (
+    BODY_PARAMETERS,
+    HANDS_OF_BODY,
+    LEFT,
+    NO_MODEL,
+    RIGHT,
+    STORED_CONDITIONS,
+    Member,
+    SampleError,
+    condition_name,
+)
 
 DRAWING_VERSION = 1
 """Raised with every change of drawing or coding that can change a stored image."""
 
 _SIDES = {LEFT: "left", RIGHT: "right"}
+
+_OTHER_VERSION = "the sample is damaged, or of another version of the model, which is needed to draw it"
 
 
 class Models(Protocol):
@@ -41,20 +54,9 @@ def load_models(folder: Path | None = None, colours: Path | None = None) -> Mode
     """Models that are loaded when they are first asked for, and kept.
 
     `folder` holds the user's own files of the licensed models (smplx, mano), `colours` is a file of the
-    colours of SMPL-X's vertices to be used instead of made ones.
+    colours of a body's vertices to be used instead of made ones.
     """
-
-    @functools.cache
-    def load(name: str, **options: Any) -> BodyModel:
-        if name != "smplx" or colours is None:
-            return load_body_model(name, folder, **options)
-        try:
-            return load_body_model(name, folder, colours=colours, **options)
-        except ValueError as error:
-            # The colours' own error is of a module that imports torch, which shards does not.
-            raise ModelFileError(str(error)) from error
-
-    return load
+    return functools.cache(functools.partial(load_body_model, folder=folder, colours=colours))
 
 
 @dataclass(frozen=True)
@@ -80,12 +82,16 @@ def drawable_conditions(poses: Mapping[str, np.ndarray]) -> tuple[str, ...]:
 
 
 def frame_surfaces(poses: Mapping[str, np.ndarray], number: int, models: Models) -> FrameSurfaces:
-    """The surfaces of that frame of a clip, from the arrays of POSES. Raises ModelFileError."""
+    """The surfaces of that frame of a clip, from the arrays of POSES.
+
+    Raises ModelFileError, and SampleError for parameters that are not those of the model.
+    """
     body, body_K = None, np.eye(3)
     patches: tuple[Hand, ...] = ()
     if poses["body_surface_valid"][number]:
         body_K = poses["camera_K"][number]
         model = models(str(poses["body_model"][0]))
+        check_body(poses, model)
         to_camera = poses["world_to_camera"][number]
         (vertices,) = model.surface(body_parameters(poses, [number])).vertices
         vertices = vertices @ to_camera[:3, :3].T + to_camera[:3, 3]
@@ -101,6 +107,34 @@ def frame_surfaces(poses: Mapping[str, np.ndarray], number: int, models: Models)
     return FrameSurfaces(body, hands, body_K, poses["hand_camera_K"][number] if hands else np.eye(3))
 
 
+def check_body(poses: Mapping[str, np.ndarray], model: BodyModel) -> None:
+    """Raise SampleError unless the body's parameters are those that the model takes: of its joints in their
+    order, and as many numbers of shape and expression.
+    """
+    counts = {"body_shape": model.shape_count, "body_expression": model.expression_count}
+    _check_parameters(poses, "body_joints", counts, model)
+
+
+def _check_parameters(
+    poses: Mapping[str, np.ndarray], joints: str, counts: Mapping[str, int], model: BodyModel
+) -> None:
+    """check_poses has seen that the pose has as many joints as are named."""
+    names: list[str] = poses[joints].tolist()
+    if tuple(names) != model.joint_names:
+        pairs = itertools.zip_longest(names, model.joint_names, fillvalue="none")
+        one, other = next(pair for pair in pairs if pair[0] != pair[1])
+        raise SampleError(
+            f"poses.npz: {joints} names {len(names)} joints, and {model.name} has {len(model.joint_names)} "
+            f"here; the first to differ is {one}, where the model has {other}: {_OTHER_VERSION}"
+        )
+    for name, wanted in counts.items():
+        if poses[name].shape[-1] != wanted:
+            raise SampleError(
+                f"poses.npz: {name} has {poses[name].shape[-1]} numbers, and {model.name} takes {wanted} "
+                f"here: {_OTHER_VERSION}"
+            )
+
+
 def body_parameters(poses: Mapping[str, np.ndarray], numbers: Sequence[int]) -> BodyParameters:
     """The body's parameters in those frames."""
     return BodyParameters(*(poses[name][list(numbers)] for name in BODY_PARAMETERS))
@@ -109,6 +143,7 @@ def body_parameters(poses: Mapping[str, np.ndarray], numbers: Sequence[int]) -> 
 def _separate_hand(poses: Mapping[str, np.ndarray], number: int, hand: int, models: Models) -> Hand:
     """A hand of a model of its own, whose world is the hands' camera."""
     model = models(str(poses["hand_model"][0]), side=_SIDES[hand])
+    _check_parameters(poses, "hand_joints", {"hand_shape": model.shape_count}, model)
     pose, shape, translation = (
         poses[name][number, hand][None] for name in ("hand_pose", "hand_shape", "hand_translation")
     )
@@ -133,21 +168,22 @@ def draw_surface_condition(
     raise ValueError(f"{name!r} is not drawn from a surface: smpl_cs and hands are")
 
 
-def draw_surface_conditions(
+def condition_members(
     poses: Mapping[str, np.ndarray],
-    numbers: Sequence[int],
+    conditions: Sequence[str],
     size: tuple[int, int],
     stored_size: tuple[int, int],
     models: Models,
-) -> Iterator[tuple[UInt8[np.ndarray, "height width 3"], UInt8[np.ndarray, "height width 3"]]]:
-    """The images of smpl_cs and hands for those frames, one frame's surface in memory at a time.
+    on_frame: Callable[[], object] = lambda: None,
+) -> Iterator[Member]:
+    """The members of those of smpl_cs and hands, for all frames, drawn and coded one frame after the other.
 
-    size and stored_size are (height, width). Raises ModelFileError for a body model that cannot be loaded,
-    and OffscreenError without an off-screen platform.
+    size and stored_size are (height, width). `on_frame` is called after each frame. Raises ModelFileError for
+    a body model that cannot be loaded, SampleError for parameters that are not its, and OffscreenError.
     """
-    for number in numbers:
+    for number in range(len(poses["frame"])):
         surfaces = frame_surfaces(poses, number, models)
-        yield (
-            draw_surface_condition("smpl_cs", surfaces, size, stored_size),
-            draw_surface_condition("hands", surfaces, size, stored_size),
-        )
+        for name in conditions:
+            image = draw_surface_condition(name, surfaces, size, stored_size)
+            yield Member(condition_name(name, number), encode_lossless(image))
+        on_frame()

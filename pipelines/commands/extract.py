@@ -24,6 +24,7 @@ def extract(
     jpeg_quality: int | None = None,
     min_found: float | None = None,
     body_model: str | None = None,
+    colours: Path | None = None,
     workers: int = 0,
     ray_address: str | None = None,
     stall_seconds: float = 120.0,
@@ -63,6 +64,8 @@ def extract(
         A clip is left out if a person is found in a smaller share of its frames; 0.5 by default.
     body_model
         What a body is fitted to, and smpl_cs and hands are drawn from: anny by default; none leaves them out.
+    colours
+        A file of your own of the colours of smpl_cs (.npy, .npz or .pt); by default they are made.
     workers
         Processes; 0 takes one for each CPU.
     ray_address
@@ -75,4 +78,5 @@ def extract(
     named: dict[str, Any] = dict(locals())
     named["inputs"] = list(inputs)
     named["out"] = str(out)
+    named["colours"] = None if colours is None else str(colours.resolve())
     return run_flow(named)

@@ -14,11 +14,13 @@ from pipelines.workspace import OutputError
 _QUIET = {
     "PREFECT_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
     "DO_NOT_TRACK": "1",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
-"""What went wrong is said once, by the command and the ledger. The environment can set each otherwise."""
+"""What went wrong is said once, by the command and the ledger; and on a busy machine Prefect's server takes
+longer to start than the 20 s it is given. The environment can set each otherwise."""
 
 
 INTERRUPTED = 130

@@ -11,12 +11,13 @@ Dimension names: frames F, joints 104 (Anny's bones), vertices V, triangles T.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from renderers.body_models.colours import RELEASED, vertex_colours
+from renderers.body_models.colours import RELEASED, colour_scalar, read_colours, vertex_colours
 from renderers.body_models.hand_patch import hand_patch
 from renderers.body_models.interface import BodyParameters, HandPatch, Surface
 from renderers.mannequin.keypoints import Places, keypoint_places
@@ -39,9 +40,14 @@ class AnnyBody:
     shape_count = len(PHENOTYPES)
     expression_count = len(FACIAL_ACTIONS)
 
-    def __init__(self) -> None:
+    def __init__(self, colours: Path | None = None) -> None:
+        """Load the body, and a file of colours (`colours.read_colours`) if one is given.
+
+        Raises ColourFileError if that file is missing or not right.
+        """
         person = make_person()
         self._drawn = np.unique(np.concatenate([person.triangles[name].ravel() for name in _DRAWN]))
+        self._own_colours = None if colours is None else read_colours(colours, len(self._drawn))
         number = np.full(len(person.vertices), -1)
         number[self._drawn] = np.arange(len(self._drawn))
         self.joint_names: tuple[str, ...] = person.bones
@@ -53,15 +59,29 @@ class AnnyBody:
 
     @functools.cached_property
     def colours(self) -> UInt8[np.ndarray, "vertices 3"]:
-        """The SMPL-CS colours."""
-        person = make_person()
-        places = keypoint_places(person).at_rest
-        rest = person.vertices[self._drawn]
-        nearest = {
-            int(np.linalg.norm(rest - places[NAMES.index(name)], axis=1).argmin()): value
+        """The SMPL-CS colours: those of the user's file, or made."""
+        if self._own_colours is not None:
+            return self._own_colours
+        return vertex_colours(self._rest, self.triangles, self._anchors())
+
+    @functools.cached_property
+    def colour_scalar(self) -> Float[np.ndarray, "vertices"]:
+        """The number of each vertex that made colours are of, in [0, 1]. It takes some seconds: only the
+        colours are kept in the cache.
+        """
+        return colour_scalar(self._rest, self.triangles, self._anchors())
+
+    @property
+    def _rest(self) -> Float[np.ndarray, "vertices 3"]:
+        return make_person().vertices[self._drawn]
+
+    def _anchors(self) -> Mapping[int, float]:
+        """The numbers that are known of the released colours, at the nearest vertices."""
+        places = keypoint_places(make_person()).at_rest
+        return {
+            int(np.linalg.norm(self._rest - places[NAMES.index(name)], axis=1).argmin()): value
             for name, value in RELEASED.items()
         }
-        return vertex_colours(rest, self.triangles, nearest)
 
     @functools.cached_property
     def hands(self) -> tuple[HandPatch, ...]:

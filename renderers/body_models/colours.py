@@ -26,11 +26,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-import os
-import pickle
+import math
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -39,10 +37,13 @@ from types import MappingProxyType
 import cv2
 import numpy as np
 from jaxtyping import Float, Int, UInt8
-from numpy.lib.npyio import NpzFile
+from numpy.lib import format as npy
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
+
+from renderers.body_models.errors import ColourFileError, ModelFileError
+from renderers.cache_folder import cache_folder
 
 LEVELS = 250
 """The highest of the released colours' whole numbers, which is the scalar 1."""
@@ -70,6 +71,9 @@ COORDINATES = 5
 _VERSION = 1
 """Raised with every change that can change a number, so that an old cache is not read."""
 
+COLOURS_VERSION = f"{_VERSION} potpourri3d {version('potpourri3d')}"
+"""Another wherever the same body may get other colours: for the names of what is made with them and kept."""
+
 _FLAT = 1e-9
 """A coordinate whose variance is this share of the first one's or less has no direction."""
 
@@ -78,11 +82,11 @@ _DECIMALS = 6
 
 _DIGEST_BYTES = hashlib.sha256().digest_size
 
-_ROOT = Path(__file__).resolve().parents[2]
+_LARGEST_FILE = 2**24
+"""Bytes: SMPL-X has 31 kB of colours, and torch saves with a tensor all that it is a view of."""
 
-
-class ColourFileError(ValueError):
-    """A colour file cannot be used; the message says which, what is wrong, and what to give instead."""
+_LARGEST_HEADER = 2**14
+"""Bytes: more than NumPy reads of an array's header."""
 
 
 def vertex_colours(
@@ -92,10 +96,10 @@ def vertex_colours(
 ) -> UInt8[np.ndarray, "vertices 3"]:
     """The RGB colour of each vertex: OpenCV's JET of `colour_scalar` in whole numbers from 0 to LEVELS.
 
-    The scalar is kept in the folder ANNY_CACHE_DIR, or else `.cache/anny` under the project, under the
-    SHA-256 of what it was made from; a damaged file there is made again. Raises as `colour_scalar` does.
+    The scalar is kept in the folder of `renderers.cache_folder`, under the SHA-256 of what it was made from;
+    a damaged file there is made again. Raises as `colour_scalar` does.
     """
-    path = _cache_folder() / f"smpl-cs-{_inputs_digest(vertices, triangles, anchors)}.npy"
+    path = cache_folder() / f"smpl-cs-{_inputs_digest(vertices, triangles, anchors)}.npy"
     scalar = _read_cache(path)
     if scalar is None:
         scalar = colour_scalar(vertices, triangles, anchors)
@@ -125,8 +129,8 @@ def colour_scalar(
     one. Two calls give the same bits.
 
     Raises ValueError where vertices are not finite, where fewer than two different numbers are given, or
-    where an anchor's number is not in that range or its vertex not of the largest part. The surface must be a
-    manifold: potpourri3d raises RuntimeError where more than two triangles share an edge.
+    where an anchor's number is not in that range or its vertex not of the largest part; ModelFileError where
+    the surface is one that cannot be measured.
     """
     if not np.isfinite(vertices).all():
         raise ValueError("vertices must be finite: give the body at rest")
@@ -135,7 +139,12 @@ def colour_scalar(
     place[main] = np.arange(len(main))
     _check_anchors(anchors, place)
     placed = place[triangles]
-    landmarks, distances = landmark_distances(vertices[main], placed[(placed >= 0).all(1)], LANDMARKS)
+    try:
+        landmarks, distances = landmark_distances(vertices[main], placed[(placed >= 0).all(1)], LANDMARKS)
+    except RuntimeError as error:
+        raise _unmeasurable(str(error)) from error
+    if not np.isfinite(distances).all() or not distances.any():
+        raise _unmeasurable("distances along it are all 0 or without end")
     places = scaling(landmarks, distances, COORDINATES)
     fitted = _fitted(places, {place[vertex]: number / LEVELS for vertex, number in anchors.items()})
     low, high = min(fitted.min(), 0.0), max(fitted.max(), 1.0)
@@ -150,7 +159,8 @@ def landmark_distances(
     """Landmarks (vertex 0, then always the vertex farthest from those before; at most `count`), and the
     length of the shortest way along the surface from each to every vertex, in the vertices' unit.
 
-    The surface must be in one part, and every vertex in a triangle.
+    The surface must be in one part, every vertex in a triangle, and a manifold: potpourri3d raises
+    RuntimeError where more than two triangles share an edge, or some meet in nothing but a vertex.
     """
     from potpourri3d import MeshFastMarchingDistanceSolver
 
@@ -166,6 +176,13 @@ def landmark_distances(
         distances[number] = solver.compute_distance([[(int(landmarks[number]), [])]], [[0.0]])
         to_nearest = np.minimum(to_nearest, distances[number])
     return landmarks, distances
+
+
+def _unmeasurable(reason: str) -> ModelFileError:
+    return ModelFileError(
+        f"The body model's mesh cannot be measured to make its colours ({reason}): download the model again, "
+        "or give a file of its colours."
+    )
 
 
 def scaling(
@@ -191,8 +208,8 @@ def read_colours(path: str | Path, vertex_count: int) -> UInt8[np.ndarray, "vert
     """The RGB colours of a user's own file: uint8 (vertices, 3) as .npy, as the one array of an .npz, or as a
     tensor that torch saved (.pt, .pth), which is how RealisDance's authors give theirs.
 
-    No code in the file is run. Raises ColourFileError where the file is missing, unreadable, of another kind
-    or of another shape or type.
+    No code in the file is run. Raises ColourFileError where the file is missing, unreadable, damaged, of
+    another kind or of another shape or type.
     """
     path = Path(path)
     readers = {".npy": _read_numpy, ".npz": _read_numpy, ".pt": _read_torch, ".pth": _read_torch}
@@ -200,50 +217,91 @@ def read_colours(path: str | Path, vertex_count: int) -> UInt8[np.ndarray, "vert
         raise ColourFileError(
             f"colour file {path}: its name must end in {', '.join(readers)}, the kinds that can be read"
         )
-    if not path.is_file():
-        raise ColourFileError(f"colour file {path}: there is no such file; check the path")
-    colours = readers[path.suffix.lower()](path)
-    if colours.dtype != np.uint8 or colours.shape != (vertex_count, 3):
+    data = _content(path)
+    try:
+        colours = readers[path.suffix.lower()](data, vertex_count)
+    except _UnsuitableError as unsuitable:
+        raise ColourFileError(f"colour file {path}: {unsuitable}") from None
+    # What damaged bytes make NumPy, zipfile and torch raise is not documented and has no common class.
+    except Exception as error:
+        # By its class alone: torch's message tells how to load the file so that its code is run.
         raise ColourFileError(
-            f"colour file {path}: it holds {colours.dtype} {colours.shape}, but this body needs uint8 "
-            f"({vertex_count}, 3): red, green and blue from 0 to 255 for each vertex. Is it for another body?"
-        )
+            f"colour file {path}: damaged, or not an array that can be read without running code "
+            f"({type(error).__name__}); get it again, or save the colours with numpy.save as uint8"
+        ) from error
     return np.ascontiguousarray(colours)
 
 
-def _read_numpy(path: Path) -> np.ndarray:
+class _UnsuitableError(Exception):
+    """A file holds something else than the colours of this body: what, and what to do."""
+
+
+def _content(path: Path) -> bytes:
     try:
-        loaded = np.load(path, allow_pickle=False)
-        arrays = [loaded[name] for name in loaded.files] if isinstance(loaded, NpzFile) else [loaded]
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        if not path.is_file():
+            raise ColourFileError(f"colour file {path}: there is no such file; check the path")
+        with path.open("rb") as file:
+            data = file.read(_LARGEST_FILE + 1)
+    except OSError as error:
         raise ColourFileError(
-            f"colour file {path}: not an array that NumPy can read without pickle ({error}); save it with "
-            "numpy.save as uint8"
+            f"colour file {path}: cannot be read ({error.strerror}); check the path and its permissions"
         ) from error
-    if len(arrays) != 1:
+    if len(data) > _LARGEST_FILE:
         raise ColourFileError(
-            f"colour file {path}: it holds {len(arrays)} arrays, not one; save only the colours"
+            f"colour file {path}: over {_LARGEST_FILE // 2**20} MiB, larger than the colours of any body; "
+            "save only the colours, with numpy.save"
         )
-    return arrays[0]
+    return data
 
 
-def _read_torch(path: Path) -> np.ndarray:
+def _check_form(shape: tuple[int, ...], dtype: object, vertex_count: int) -> None:
+    if str(dtype).removeprefix("torch.") != "uint8" or shape != (vertex_count, 3):
+        raise _UnsuitableError(
+            f"it holds {str(dtype)[:100]} {str(shape)[:100]}, but this body needs uint8 ({vertex_count}, 3); "
+            "is it for another body? Save red, green and blue from 0 to 255 for each vertex of this one with "
+            "numpy.save"
+        )
+
+
+def _read_numpy(data: bytes, vertex_count: int) -> np.ndarray:
+    if not data.startswith(b"PK"):
+        return _npy(data, vertex_count)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = archive.namelist()
+        if len(members) != 1:
+            raise _UnsuitableError(f"it holds {len(members)} arrays, not one; save only the colours")
+        with archive.open(members[0]) as member:
+            # No more than can be needed: a small file may claim to hold any number of zeros.
+            return _npy(member.read(_LARGEST_HEADER + 3 * vertex_count + 1), vertex_count)
+
+
+def _npy(data: bytes, vertex_count: int) -> np.ndarray:
+    file = io.BytesIO(data)
+    if npy.read_magic(file) == (1, 0):  # type: ignore[no-untyped-call]
+        shape, fortran, dtype = npy.read_array_header_1_0(file)  # type: ignore[no-untyped-call]
+    else:
+        shape, fortran, dtype = npy.read_array_header_2_0(file)  # type: ignore[no-untyped-call]
+    _check_form(shape, dtype, vertex_count)
+    content = data[file.tell() :]
+    if len(content) != math.prod(shape):
+        raise ValueError(f"{len(content)} bytes of colours, not {math.prod(shape)}")
+    return np.frombuffer(content, np.uint8).reshape(shape, order="F" if fortran else "C")
+
+
+def _read_torch(data: bytes, vertex_count: int) -> np.ndarray:
     import torch
 
-    try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ColourFileError(
-            f"colour file {path}: not a tensor that torch can load without running code ({reason}); download "
-            "it again, or save the colours with numpy.save"
-        ) from error
-    if not isinstance(loaded, torch.Tensor) or loaded.dtype != torch.uint8:
-        kind = loaded.dtype if isinstance(loaded, torch.Tensor) else type(loaded).__name__
-        raise ColourFileError(
-            f"colour file {path}: it holds {kind}, not a tensor of torch.uint8; save only the "
-            "colours, from 0 to 255"
-        )
+    if data.startswith(b"PK"):
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            # torch reads all that a small file may claim to hold.
+            if sum(info.file_size for info in archive.infolist()) > _LARGEST_FILE:
+                raise _UnsuitableError("it holds more than the colours of any body; save only the colours")
+    loaded = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    if not isinstance(loaded, torch.Tensor):
+        raise _UnsuitableError(f"it holds {type(loaded).__name__}, not a tensor; save only the colours")
+    if loaded.layout != torch.strided or loaded.device.type != "cpu":
+        raise _UnsuitableError("it holds a tensor without numbers or a sparse one; save the colours dense")
+    _check_form(tuple(loaded.shape), loaded.dtype, vertex_count)
     return loaded.numpy()
 
 
@@ -276,17 +334,13 @@ def _fitted(
     return numbers.mean() + (coordinates - places.mean(0)) @ direction
 
 
-def _cache_folder() -> Path:
-    return Path(os.environ.get("ANNY_CACHE_DIR") or _ROOT / ".cache" / "anny")
-
-
 def _inputs_digest(
     vertices: Float[np.ndarray, "vertices 3"],
     triangles: Int[np.ndarray, "triangles 3"],
     anchors: Mapping[int, float],
 ) -> str:
     numbers = sorted((int(vertex), float(number)) for vertex, number in anchors.items())
-    header = (_VERSION, version("potpourri3d"), vertices.shape, triangles.shape, numbers)
+    header = (COLOURS_VERSION, vertices.shape, triangles.shape, numbers)
     digest = hashlib.sha256(repr(header).encode())
     digest.update(np.asarray(vertices, np.float64).tobytes())
     digest.update(np.asarray(triangles, np.int64).tobytes())

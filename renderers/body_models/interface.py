@@ -1,4 +1,5 @@
-"""What every body model takes and gives: parameters in; vertices, joints, triangles and colours out.
+"""What every body model takes and gives: parameters in; vertices, joints, triangles and colours out, and of
+a whole body the scalar that its colours are made of.
 
 Dimension names: frames F, joints J (of the model), vertices V, triangles T, hands 2 (left, right).
 """
@@ -62,7 +63,7 @@ class BodyModel(Protocol):
 
     @property
     def colours(self) -> UInt8[np.ndarray, "vertices 3"]:
-        """The SMPL-CS colour of each vertex, RGB."""
+        """The SMPL-CS colour of each vertex, RGB: made ones, or those of a file of the user's own."""
         ...
 
     @property
@@ -78,5 +79,16 @@ class BodyModel(Protocol):
         """The parameters of the mirror image, x negated in the model's world: left and right change places.
 
         Exact for a model whose template and shapes are symmetric.
+        """
+        ...
+
+
+class ScalarColoured(Protocol):
+    """A body model that is a whole body, whose made colours tell its parts apart; a hand has one colour."""
+
+    @property
+    def colour_scalar(self) -> Float[np.ndarray, "vertices"]:
+        """The number of each vertex, in [0, 1], of which the made colours are OpenCV's JET (`colours.jet`). A
+        file of colours of the user's own does not change it.
         """
         ...

@@ -10,25 +10,27 @@ from renderers.body_models.errors import ModelFileError
 from renderers.body_models.interface import BodyModel
 
 _MODELS = {
-    "anny": ("renderers.body_models.anny", "AnnyBody"),
-    "smplx": ("renderers.body_models.smplx", "Smplx"),
-    "mano": ("renderers.body_models.mano", "Mano"),
+    "anny": ("renderers.body_models.anny", "AnnyBody", ("colours",)),
+    "smplx": ("renderers.body_models.smplx", "Smplx", ("folder", "colours")),
+    "mano": ("renderers.body_models.mano", "Mano", ("folder",)),
 }
+"""Module and class of each, and the user's own files that it takes: licensed ones in a folder, colours of a
+body (a hand has one colour)."""
 
-_LICENSED = ("smplx", "mano")
-"""Models on the user's own files."""
 
-
-def load_body_model(name: str, folder: Path | None = None, **options: Any) -> BodyModel:
+def load_body_model(
+    name: str, folder: Path | None = None, colours: Path | None = None, **options: Any
+) -> BodyModel:
     """The body model of this name: anny, smplx or mano.
 
-    `folder` holds the user's own licensed files of smplx and mano; anny has none and ignores it. The options
-    are those of the model's class. Raises ModelFileError for another name, for the package smplx missing,
-    and for a file that is missing or not right.
+    `folder` holds the user's own licensed files of smplx and mano; anny has none and ignores it. `colours` is
+    the user's own file of the colours of a body's vertices, in place of made ones; mano ignores it. The other
+    options are those of the model's class. Raises ModelFileError for another name, for the package smplx
+    missing, and for a file that is missing or not right.
     """
     if name not in _MODELS:
         raise ModelFileError(f"There is no body model {name!r}: give one of {', '.join(_MODELS)}.")
-    module, model = _MODELS[name]
+    module, model, own_files = _MODELS[name]
     try:
         made = getattr(import_module(module), model)
     except ModuleNotFoundError as error:
@@ -38,5 +40,6 @@ def load_body_model(name: str, folder: Path | None = None, **options: Any) -> Bo
             f"The body model {name} needs the package smplx, which is not installed: "
             "pip install smplx==0.1.28, under its licence (non-commercial scientific research)."
         ) from error
-    body: BodyModel = made(folder, **options) if name in _LICENSED else made(**options)
+    files = {"folder": folder, "colours": colours}
+    body: BodyModel = made(**{file: files[file] for file in own_files}, **options)
     return body

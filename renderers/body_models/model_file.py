@@ -13,7 +13,7 @@ import math
 import pickle
 import pickletools
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -86,7 +86,7 @@ def read_model_file(path: Path) -> dict[str, np.ndarray]:
         values = _members(data) if data.startswith(b"PK") else _unpickled(data)
         if not isinstance(values, dict):
             raise ModelFileError(f"{path}: holds no arrays by name: give a body-model file.")
-        return _kept(values)
+        return _Arrays().kept(values)
     except _RefusedError as refused:
         raise ModelFileError(
             f"{path}: names {refused}, which no body model needs and which could run code; nothing of it was "
@@ -204,7 +204,41 @@ _CLASSES = {
 }
 
 
-class _Unpickler(pickle.Unpickler):
+_HASHED = {
+    pickle.SETITEM: slice(-2, -1),
+    pickle.SETITEMS: slice(None, None, 2),
+    pickle.DICT: slice(None, None, 2),
+    pickle.ADDITEMS: slice(None),
+    pickle.FROZENSET: slice(None),
+}
+"""What of the stack each step of a pickle hashes that fills a dictionary or a set."""
+
+
+def _without_tuples(step: Callable[[Any], None], hashed: slice) -> Callable[[Any], None]:
+    """The step, refused where it would hash a tuple.
+
+    A tuple's hash is made anew each time from all that it holds: of forty tuples, each holding the one before
+    twice, it takes hours.
+    """
+
+    def checked_step(unpickler: Any) -> None:
+        if any(isinstance(key, tuple) for key in unpickler.stack[hashed]):
+            raise ValueError("a key that no body model has")
+        step(unpickler)
+
+    return checked_step
+
+
+class _Unpickler(pickle._Unpickler):
+    # Python's own implementation: the one in C has no steps that can be refused.
+    dispatch: ClassVar[dict[int, Callable[[Any], None]]] = {
+        **pickle._Unpickler.dispatch,
+        **{
+            opcode[0]: _without_tuples(pickle._Unpickler.dispatch[opcode[0]], hashed)
+            for opcode, hashed in _HASHED.items()
+        },
+    }
+
     def find_class(self, module: str, name: str) -> Any:
         called = _NAMES.get((module, name))
         if called is None:
@@ -242,64 +276,136 @@ def _npy(data: bytes) -> Any:
     return _unpickled(content) if dtype.hasobject else _from_bytes(content, dtype, shape, fortran)
 
 
-def _kept(values: dict[Any, Any]) -> dict[str, np.ndarray]:
-    arrays: dict[str, np.ndarray] = {}
-    size = 0
-    for name, value in values.items():
-        array = _stacked(value) if isinstance(value, list | tuple) else _array(value)
-        if isinstance(name, str) and array is not None:
-            size += array.nbytes
-            if size > _LARGEST:
-                raise ValueError("more than the largest body model")
-            array.flags.writeable = False
-            arrays[name] = array
-    return arrays
+class _Arrays:
+    """Makes arrays of what a file holds, each once.
 
+    A value may stand at many places, and a few hundred bytes of them for more work than there is time for: so
+    the bytes that are read or made are counted, and have a limit.
+    """
 
-def _array(value: Any) -> np.ndarray | None:
-    """A value as an array of numbers, or None where it is something else."""
-    if isinstance(value, np.ndarray):
-        return value
-    if not isinstance(value, _Made):
+    def __init__(self) -> None:
+        self._made: dict[int, np.ndarray | None] = {}
+        self._size = 0
+
+    def kept(self, values: dict[Any, Any]) -> dict[str, np.ndarray]:
+        """Those values that are arrays, numbers of NumPy or lists of equal arrays, read-only."""
+        arrays: dict[str, np.ndarray] = {}
+        for name, value in values.items():
+            array = self._stacked(value) if isinstance(value, list | tuple) else self._array(value)
+            if isinstance(name, str) and array is not None:
+                self._count(array)
+                array.flags.writeable = False
+                arrays[name] = array
+        return arrays
+
+    def _count(self, array: np.ndarray) -> None:
+        self._size += array.nbytes
+        if self._size > _LARGEST:
+            raise ValueError("more than the largest body model")
+
+    def _array(self, value: Any) -> np.ndarray | None:
+        """A value as an array of numbers, or None where it is something else."""
+        if isinstance(value, np.ndarray):
+            return value
+        if not isinstance(value, _Made):
+            return None
+        # The values live as long as their arrays are made, so that no two have one identity.
+        if id(value) not in self._made:
+            self._made[id(value)] = self._array_of(value)
+        return self._made[id(value)]
+
+    def _array_of(self, value: _Made) -> np.ndarray | None:
+        match value.called:
+            case "chumpy":
+                return self._array(value.state["x"])
+            case "chumpy selection":
+                return self._selected(value.state)
+            case "scalar":
+                dtype = _dtype(value.args[0])
+                return None if dtype is None else _from_bytes(_bytes(value.args[1]), dtype, ())
+            case "frombuffer":
+                data, kind, shape, order = value.args
+                dtype = _dtype(kind)
+                return None if dtype is None else _from_bytes(_bytes(data), dtype, shape, order == "F")
+            case "reconstruct":
+                return self._reconstructed(value.args[0], value.state)
+            # Made by NEWOBJ, in protocol 2 and later.
+            case "csc" | "csr" | "coo":
+                return self._dense(value.called, value.state)
         return None
-    match value.called:
-        case "chumpy":
-            return _array(value.state["x"])
-        case "chumpy selection":
-            return _selected(value.state)
-        case "scalar":
-            dtype = _dtype(value.args[0])
-            return None if dtype is None else _from_bytes(_bytes(value.args[1]), dtype, ())
-        case "frombuffer":
-            data, kind, shape, order = value.args
-            dtype = _dtype(kind)
-            return None if dtype is None else _from_bytes(_bytes(data), dtype, shape, order == "F")
-        case "reconstruct":
-            return _reconstructed(value.args[0], value.state)
-        # Made by NEWOBJ, in protocol 2 and later.
-        case "csc" | "csr" | "coo":
-            return _dense(value.called, value.state)
-    return None
 
+    def _reconstructed(self, kind: Any, state: Any) -> np.ndarray | None:
+        """What a class given as an argument would have made: an array, a sparse matrix or a chumpy array."""
+        if not (isinstance(kind, type) and issubclass(kind, _Made)):
+            raise ValueError("no class")
+        if kind.called == "chumpy":
+            return self._array(state["x"])
+        if kind.called == "chumpy selection":
+            return self._selected(state)
+        if kind.called in _SPARSE:
+            return self._dense(kind.called, state)
+        if kind.called != "ndarray":
+            return None
+        _, shape, described, fortran, data = state
+        dtype = _dtype(described)
+        if dtype is None:
+            # An array of one object, as NumPy keeps a matrix or dictionary in an .npz.
+            return self._array(data[0]) if shape == () and isinstance(data, list) else None
+        return _from_bytes(_bytes(data), dtype, shape, bool(fortran))
 
-def _reconstructed(kind: Any, state: Any) -> np.ndarray | None:
-    """What a class given as an argument would have made: an array, a sparse matrix or a chumpy array."""
-    if not (isinstance(kind, type) and issubclass(kind, _Made)):
-        raise ValueError("no class")
-    if kind.called == "chumpy":
-        return _array(state["x"])
-    if kind.called == "chumpy selection":
-        return _selected(state)
-    if kind.called in _SPARSE:
-        return _dense(kind.called, state)
-    if kind.called != "ndarray":
-        return None
-    _, shape, described, fortran, data = state
-    dtype = _dtype(described)
-    if dtype is None:
-        # An array of one object, as NumPy keeps a matrix or dictionary in an .npz.
-        return _array(data[0]) if shape == () and isinstance(data, list) else None
-    return _from_bytes(_bytes(data), dtype, shape, bool(fortran))
+    def _numbers(self, value: Any) -> np.ndarray:
+        """A part of another array. It is counted each time: what is made of it takes as much time anew."""
+        array = self._array(value)
+        if array is None:
+            raise ValueError("no numbers")
+        self._count(array)
+        return array
+
+    def _stacked(self, values: list[Any] | tuple[Any, ...]) -> np.ndarray | None:
+        # Not for lists within lists: some lists that hold another twice are soon more than there is time for.
+        if id(values) in self._made:
+            return self._made[id(values)]
+        numbers: list[np.ndarray] = []
+        for value in values:
+            array = self._array(value)
+            if array is None or (numbers and array.shape != numbers[0].shape):
+                break
+            self._count(array)
+            numbers.append(array)
+        whole = bool(numbers) and len(numbers) == len(values)
+        self._made[id(values)] = np.stack(numbers) if whole else None
+        return self._made[id(values)]
+
+    def _selected(self, state: Any) -> np.ndarray:
+        """chumpy's Select: elements of another array, by their numbers in C order, in a shape of its own."""
+        chosen = self._numbers(state["a"]).reshape(-1)[self._numbers(state["idxs"])]
+        shape = state.get("preferred_shape")
+        if shape is None:
+            return chosen
+        return chosen.reshape(shape if isinstance(shape, tuple) else self._numbers(shape))
+
+    def _dense(self, kind: str, state: Any) -> np.ndarray:
+        """A sparse matrix from its parts. SciPy itself would trust the places of its elements."""
+        rows, columns = state["_shape"] if "_shape" in state else state["shape"]
+        data = self._numbers(state["data"])
+        if not 0 < rows * columns <= _LARGEST // 8 or rows < 0:
+            raise ValueError("no size of a matrix")
+        if kind == "coo":
+            row, column = state["coords"] if "coords" in state else (state["row"], state["col"])
+            places = self._numbers(row), self._numbers(column)
+        else:
+            indices, starts = self._numbers(state["indices"]), self._numbers(state["indptr"]).astype(np.int64)
+            counts = np.diff(starts)
+            if starts.ndim != 1 or starts[0] != 0 or starts[-1] != len(indices) or (counts < 0).any():
+                raise ValueError("not as many elements as the matrix says")
+            lines = np.repeat(np.arange(len(counts)), counts)
+            places = (indices, lines) if kind == "csc" else (lines, indices)
+        # Of other shapes NumPy would make each pair of them an element.
+        if data.ndim != 1 or any(place.shape != data.shape for place in places):
+            raise ValueError("not as many places as elements")
+        dense = np.zeros((rows, columns), data.dtype)
+        np.add.at(dense, places, data)
+        return dense
 
 
 def _dtype(described: Any) -> np.dtype | None:
@@ -340,49 +446,3 @@ def _from_bytes(
     if math.prod(shape) * dtype.itemsize != len(data):
         raise ValueError("not as many bytes as its shape says")
     return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
-
-
-def _numbers(value: Any) -> np.ndarray:
-    array = _array(value)
-    if array is None:
-        raise ValueError("no numbers")
-    return array
-
-
-def _stacked(values: list[Any] | tuple[Any, ...]) -> np.ndarray | None:
-    # Not for lists within lists: some lists that hold another twice are soon more than there is time for.
-    arrays = [_array(value) for value in values]
-    numbers = [array for array in arrays if array is not None]
-    if not numbers or len(numbers) < len(arrays) or len({array.shape for array in numbers}) > 1:
-        return None
-    if sum(array.nbytes for array in numbers) > _LARGEST:
-        raise ValueError("more than the largest body model")
-    return np.stack(numbers)
-
-
-def _selected(state: Any) -> np.ndarray:
-    """chumpy's Select: elements of another array, by their numbers in C order, in a shape of its own."""
-    chosen = _numbers(state["a"]).reshape(-1)[_numbers(state["idxs"])]
-    shape = state.get("preferred_shape")
-    return chosen if shape is None else chosen.reshape(shape if isinstance(shape, tuple) else _numbers(shape))
-
-
-def _dense(kind: str, state: Any) -> np.ndarray:
-    """A sparse matrix from its parts. SciPy itself would trust the places of its elements."""
-    rows, columns = state["_shape"] if "_shape" in state else state["shape"]
-    data = _numbers(state["data"])
-    if not 0 < rows * columns <= _LARGEST // 8 or rows < 0:
-        raise ValueError("no size of a matrix")
-    if kind == "coo":
-        row, column = state["coords"] if "coords" in state else (state["row"], state["col"])
-        places = _numbers(row), _numbers(column)
-    else:
-        indices, starts = _numbers(state["indices"]), _numbers(state["indptr"]).astype(np.int64)
-        counts = np.diff(starts)
-        if starts[0] != 0 or starts[-1] != len(indices) or (counts < 0).any():
-            raise ValueError("not as many elements as the matrix says")
-        lines = np.repeat(np.arange(len(counts)), counts)
-        places = (indices, lines) if kind == "csc" else (lines, indices)
-    dense = np.zeros((rows, columns), data.dtype)
-    np.add.at(dense, places, data)
-    return dense

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 import tempfile
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +21,7 @@ from smplx.joint_names import JOINT_NAMES
 from smplx.vertex_ids import vertex_ids
 
 from renderers.body_models.batches import batches
-from renderers.body_models.colours import RELEASED, read_colours, vertex_colours
+from renderers.body_models.colours import RELEASED, colour_scalar, read_colours, vertex_colours
 from renderers.body_models.errors import ModelFileError
 from renderers.body_models.hand_patch import hand_patch
 from renderers.body_models.interface import BodyParameters, HandPatch, Surface
@@ -120,8 +121,14 @@ class Smplx:
         """The SMPL-CS colour of each vertex, RGB."""
         if self._own_colours is not None:
             return self._own_colours
-        anchors = {vertex_ids["smplx"][own]: RELEASED[place] for own, place in _PLACES.items()}
-        return vertex_colours(self._template, self.triangles, anchors)
+        return vertex_colours(self._template, self.triangles, _anchors())
+
+    @cached_property
+    def colour_scalar(self) -> Float[np.ndarray, "vertices"]:
+        """The number of each vertex that made colours are of, in [0, 1]. It takes some seconds: only the
+        colours are kept in the cache.
+        """
+        return colour_scalar(self._template, self.triangles, _anchors())
 
     @cached_property
     def hands(self) -> tuple[HandPatch, ...]:
@@ -192,6 +199,10 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
     arrays |= checked({"shapedirs": used}, {"shapedirs": Expected((_VERTICES, 3, 20))}, path)
     arrays["kintree_table"] = kinematic_tree(read, _JOINTS, path)
     return arrays
+
+
+def _anchors() -> Mapping[int, float]:
+    return {vertex_ids["smplx"][own]: RELEASED[place] for own, place in _PLACES.items()}
 
 
 def _hand_joints(side: str) -> list[int]:

@@ -21,7 +21,7 @@ first 13380 resting vertices lies below z = 0, and they are Dancemill's to withi
 `python -m renderers.body_models.anny` builds the body model's cache, which takes a minute; afterwards a body
 takes a second. Anny keeps its own caches of 800 MB; here they are left in a temporary folder, and the
 finished model of 90 MB is moved into place in one step, so that two processes building it at once do no harm.
-The cache lies in the folder ANNY_CACHE_DIR, or else `.cache/anny` under the project.
+The cache lies in the folder of `renderers.cache_folder`.
 
 Dimension names: vertices 19158 (MakeHuman's base mesh hm08, helper geometry included), bones 104, actions 8,
 frames, points. World axes: x to the person's left, z up, the person faces -y; metres.
@@ -30,7 +30,6 @@ frames, points. World axes: x to the person's left, z up, the person faces -y; m
 from __future__ import annotations
 
 import functools
-import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -43,7 +42,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.sparse import csr_array
 
-_ROOT = Path(__file__).resolve().parents[2]
+from renderers.cache_folder import cache_folder
 
 BODY_VERTICES = 13380
 """The vertices of hm08's group `body` come first; helper geometry follows."""
@@ -282,7 +281,7 @@ def make_person(shape: Shape = Shape()) -> Person:
 
 def build_cache() -> Path:
     """Build the body model if it is not there yet, and say where it is."""
-    path = _cache_folder() / f"mannequin-anny-{version('anny')}-{_CACHE_CONTENT}.safetensors"
+    path = cache_folder() / f"mannequin-anny-{version('anny')}-{_CACHE_CONTENT}.safetensors"
     if path.exists():
         return path
     import anny
@@ -308,10 +307,6 @@ def build_cache() -> Path:
         model.float().to_model_data().save_safetensors(finished)
         finished.replace(path)
     return path
-
-
-def _cache_folder() -> Path:
-    return Path(os.environ.get("ANNY_CACHE_DIR") or _ROOT / ".cache" / "anny")
 
 
 @functools.cache

@@ -9,11 +9,11 @@ from cyclopts import Parameter
 
 from shards.commands.output import print_json, print_line
 from shards.commands.selection import reading, sample_or_first
-from shards.errors import UserError
+from shards.errors import UserError, writing
 
 
 class PreviewError(UserError):
-    """The picture or video cannot be made; the message says why."""
+    """The picture or video cannot be made of such options; the message says why."""
 
 
 def preview(
@@ -24,6 +24,7 @@ def preview(
     video: Path | None = None,
     rows: int = 3,
     body_models: Path | None = None,
+    colours: Path | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Draw one sample: frames, their conditions, and how sharp and fast its hands are.
@@ -42,6 +43,8 @@ def preview(
         Rows of pictures.
     body_models
         The folder of your own files of SMPL-X and MANO, for bodies that are not stored as images.
+    colours
+        Your own file of colours that the samples were drawn with, for smpl_cs that is not stored as images.
     json
         Print the paths as JSON.
     """
@@ -51,16 +54,16 @@ def preview(
         raise PreviewError(f"--video is {video}, but must end in .mp4")
     if rows < 1:
         raise PreviewError(f"--rows is {rows}, but must be 1 or more")
-    sample = sample_or_first(dataset, key, body_models)
+    sample = sample_or_first(dataset, key, body_models, colours)
     from shards.contact_sheet import contact_sheet, write_video
 
-    try:
-        with reading(dataset):
-            contact_sheet(sample, rows).savefig(out)
-            if video is not None:
+    with reading(dataset):
+        sheet = contact_sheet(sample, rows)
+        with writing(out):
+            sheet.savefig(out)
+        if video is not None:
+            with writing(video):
                 write_video(sample, video)
-    except OSError as error:
-        raise PreviewError(f"cannot write {error.filename or out}: {error.strerror}") from error
     written = [str(path) for path in (out, video) if path is not None]
     if json:
         print_json({"key": sample.key, "written": written})

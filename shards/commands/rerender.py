@@ -10,17 +10,19 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.progress import Progress
 
-from renderers.body_models.errors import ModelFileError
+from renderers.body_models.errors import ColourFileError, ModelFileError
 from shards.commands.output import print_json, print_line
 from shards.commands.selection import reading
+from shards.drawn_with import MADE_COLOURS, models_by_colours, name_colours
 from shards.errors import UserError
 from shards.reader import Dataset, Sample
 from shards.rerender import Drawn, Rerender, rerender_in_place, rerender_to_folder
 from shards.schema import STORED_CONDITIONS
-from shards.surface_conditions import load_models
 
 _LARGEST_SIDE = 8192
-"""Pixels: more than off-screen OpenGL is sure to draw."""
+"""Pixels of either side of an image that is asked for, so that a mistyped number does not fill the memory.
+Where OpenGL draws less, drawing says so.
+"""
 
 
 class RerenderError(UserError):
@@ -42,8 +44,9 @@ def rerender(
     """Draw smpl_cs and hands again from the samples' body parameters, at the stored size or another.
 
     With --out the images become files, and the dataset stays as it is. Without it those that the samples
-    hold are replaced in the dataset's shards, as after a change of the renderer or of the colours; stopped,
-    the same command goes on. Exit code 1 where no sample has what they are drawn from.
+    hold are replaced in the dataset's shards, as after a change of the renderer or of the colours, and each
+    sample's meta.json says how they were drawn; stopped, the same command goes on. Exit code 1 where no
+    sample has what they are drawn from.
 
     Parameters
     ----------
@@ -62,7 +65,8 @@ def rerender(
     body_models
         The folder of your own files of SMPL-X and MANO, for samples with such bodies.
     colours
-        Your own file of the colours of SMPL-X's vertices: .npy, .npz or .pt, uint8, vertices x 3.
+        Your own file of the colours of the body's vertices: .npy, .npz or .pt, uint8, vertices x 3; or made
+        for those that are made from the body. Without it, each sample keeps the colours that it was drawn in.
     json
         Print the counts as JSON.
     """
@@ -77,25 +81,30 @@ def rerender(
     samples = Dataset(dataset)
     chosen = None if keys is None else [key.strip() for key in keys.split(",")]
     targets = [samples.sample(key) for key in chosen] if chosen is not None else list(samples)
+    sizes = {sample.key: fixed_size or _scaled(sample, short_side) for sample in targets}
     drawn = Drawn()
     try:
+        own_colours = None if colours is None or str(colours) == MADE_COLOURS else colours
+        models = models_by_colours(body_models, own_colours)
+        chosen_colours = None if colours is None else name_colours(own_colours)
         console = Console(stderr=True)
         with (
             reading(dataset),
             Progress(console=console, transient=True, disable=not console.is_terminal) as bars,
         ):
             task = bars.add_task("frames", total=sum(sample.num_frames for sample in targets))
-            how = Rerender(wanted, load_models(body_models, colours), lambda count: bars.advance(task, count))
+            how = Rerender(wanted, models, chosen_colours, lambda count: bars.advance(task, count))
             if out is None:
                 drawn = rerender_in_place(dataset, chosen, how)
             else:
                 for sample in targets:
-                    target = fixed_size or _scaled(sample, short_side)
-                    drawn += rerender_to_folder(sample, out, target, how)
+                    how.models_of(sample.key, sample.meta, wanted)
+                for sample in targets:
+                    drawn += rerender_to_folder(sample, out, sizes[sample.key], how)
+    except ColourFileError as error:
+        raise RerenderError(str(error)) from error
     except ModelFileError as error:
         raise RerenderError(f"{error} (--body-models names the folder of your own models)") from error
-    except OSError as error:
-        raise RerenderError(f"cannot write to {out or dataset}: {error.strerror}") from error
     if json:
         print_json({"samples": drawn.samples, "left_out": drawn.left_out, "shards": drawn.shards})
     else:
@@ -125,5 +134,12 @@ def _parse_size(size: str) -> tuple[int, int]:
 def _scaled(sample: Sample, short_side: int | None) -> tuple[int, int]:
     """(height, width) of the sample's frames, or as large that the shorter side has so many pixels."""
     stored = (sample.row.height, sample.row.width)
-    scale = 1.0 if short_side is None else short_side / min(stored)
-    return round(stored[0] * scale), round(stored[1] * scale)
+    if short_side is None:
+        return stored
+    height, width = (round(side * short_side / min(stored)) for side in stored)
+    if max(height, width) > _LARGEST_SIDE:
+        raise RerenderError(
+            f"--short-side is {short_side}, with which images of {sample.key} are {width}x{height}: give a "
+            f"smaller one, so that no side has more than {_LARGEST_SIDE} pixels"
+        )
+    return height, width

@@ -11,11 +11,13 @@ from shards.schema import SampleError
 from shards.tables import DatasetError
 
 
-def sample_or_first(dataset: Path, key: str | None, body_models: Path | None = None) -> Sample:
-    """The sample with that key, or without one the first of the dataset, opened with that folder of body
-    models. Raises DatasetError.
+def sample_or_first(
+    dataset: Path, key: str | None, body_models: Path | None = None, colours: Path | None = None
+) -> Sample:
+    """The sample with that key, or without one the first of the dataset, which is opened with that folder of
+    body models and that file of colours. Raises what `Dataset` does.
     """
-    samples = Dataset(dataset, body_models)
+    samples = Dataset(dataset, body_models, colours)
     if key is not None:
         return samples.sample(key)
     if not len(samples):
@@ -27,8 +29,11 @@ def sample_or_first(dataset: Path, key: str | None, body_models: Path | None = N
 
 @contextmanager
 def reading(dataset: Path) -> Iterator[None]:
-    """A sample that cannot be read in here is a DatasetError that says what to do."""
+    """A sample, or another file, that cannot be read in here is a DatasetError that says what to do."""
     try:
         yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise DatasetError(f"{error.filename or dataset} cannot be read: {reason}") from error
     except SampleError as error:
         raise DatasetError(f"{error} (dancemill shards lint {dataset} checks all of it)") from error

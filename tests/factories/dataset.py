@@ -14,6 +14,7 @@ import numpy as np
 from renderers.wholebody import KEYPOINT_COUNT, LEFT_HAND, RIGHT_HAND
 from shards.coding import encode_lossless
 from shards.index import build_index
+from shards.meta_file import pack_meta
 from shards.poses_file import pack_poses
 from shards.schema import (
     META_MEMBER,
@@ -56,6 +57,8 @@ class MadeClip:
     conditions: tuple[str, ...] = ()
     body: bool = False
     """Whether it has a body, whose surface is drawn with `tests.factories.made_body.made_model`."""
+    colours: str = ""
+    """What meta.json says of the colours of smpl_cs; nothing where empty."""
 
     @property
     def key(self) -> str:
@@ -118,6 +121,11 @@ def made_image(clip: MadeClip, place: int) -> np.ndarray:
 def made_meta(clip: MadeClip) -> dict[str, Any]:
     """What pipelines.sample_meta writes, for a clip that no extractor has seen."""
     own = {"key": clip.key, "member": "rgb"}
+    conditions: dict[str, Any] = {
+        "skeleton": {"from": "poses.npz: keypoints, confidence", "lineage": LINEAGE}
+    }
+    if clip.colours:
+        conditions["smpl_cs"] = {"from": "poses.npz", "lineage": LINEAGE, "colours": clip.colours}
     return {
         "schema_version": SCHEMA_VERSION,
         "key": clip.key,
@@ -132,7 +140,7 @@ def made_meta(clip: MadeClip) -> dict[str, Any]:
         "preset": "embedded",
         "person_selection": "made",
         "streams": {"target": own, "driving": own, "reference": own},
-        "conditions": {"skeleton": {"from": "poses.npz: keypoints, confidence", "lineage": LINEAGE}},
+        "conditions": conditions,
         "body_model": str(made_poses(clip)["body_model"][0]),
         "captions": [],
         "masks": [],
@@ -144,7 +152,7 @@ def made_members(clip: MadeClip) -> list[Member]:
     """The members of the clip's sample."""
     members = [
         Member(POSES_MEMBER, pack_poses(made_poses(clip))),
-        Member(META_MEMBER, json.dumps(made_meta(clip), sort_keys=True).encode()),
+        Member(META_MEMBER, pack_meta(made_meta(clip))),
     ]
     for place in range(clip.frames):
         image = cv2.cvtColor(made_image(clip, place), cv2.COLOR_RGB2BGR)

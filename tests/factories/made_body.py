@@ -4,7 +4,9 @@ made parameters for it in the arrays of a sample.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from scipy.spatial.transform import Rotation
 from renderers.body_models.errors import ModelFileError
 from renderers.body_models.interface import BodyModel, BodyParameters, HandPatch, Surface
 from shards.schema import HANDS_OF_BODY
+from shards.surface_conditions import Models, draw_surface_condition, frame_surfaces
 
 _BOX = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], float)
 _SIDES = np.array(
@@ -31,7 +34,7 @@ COLOURS = ((200, 200, 200), (40, 40, 240), (240, 40, 40))
 
 class MadeBody:
     """A trunk with a hand on each side, under the name of a real model. Each box turns about its middle; the
-    first shape number is the size of the hands.
+    first shape number is the size of the hands. Its colours are those of a user's file (.npy), or its own.
     """
 
     name = "anny"
@@ -41,8 +44,11 @@ class MadeBody:
     shape_count = 2
     expression_count = 1
     triangles = np.concatenate([_SIDES + 8 * box for box in range(3)])
-    colours = np.repeat(np.array(COLOURS, np.uint8), 8, axis=0)
     hands = tuple(HandPatch(np.arange(8 * box, 8 * box + 8), _SIDES) for box in (1, 2))
+
+    def __init__(self, colours: Path | None = None) -> None:
+        made = np.repeat(np.array(COLOURS, np.uint8), 8, axis=0)
+        self.colours = made if colours is None else np.load(colours)
 
     def surface(self, parameters: BodyParameters) -> Surface:
         frames = len(parameters.pose)
@@ -61,11 +67,38 @@ class MadeBody:
         )
 
 
-def made_model(name: str, **options: Any) -> BodyModel:
-    """As `shards.surface_conditions.Models`: the body of boxes, and no other."""
+def load_made_body(
+    name: str, folder: Path | None = None, colours: Path | None = None, **options: Any
+) -> BodyModel:
+    """As `renderers.body_models.load.load_body_model`: the body of boxes, and no other."""
     if name != MadeBody.name:
         raise ModelFileError(f"There is no file of {name}.")
-    return MadeBody()
+    return MadeBody(colours)
+
+
+def made_model(name: str, **options: Any) -> BodyModel:
+    """As `shards.surface_conditions.Models`: the same, in made colours."""
+    return load_made_body(name, **options)
+
+
+MADE_MODELS: Mapping[str, Models] = {"made": made_model}
+"""As `shards.drawn_with.models_by_colours`."""
+
+
+def surface_images(
+    poses: Mapping[str, np.ndarray],
+    numbers: Sequence[int],
+    size: tuple[int, int],
+    stored_size: tuple[int, int],
+    models: Models,
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """smpl_cs and hands of those frames, at `size` (height, width), as they are to be drawn."""
+    for number in numbers:
+        surfaces = frame_surfaces(poses, number, models)
+        smpl_cs, hands = (
+            draw_surface_condition(name, surfaces, size, stored_size) for name in ("smpl_cs", "hands")
+        )
+        yield smpl_cs, hands
 
 
 def with_body(

@@ -4,29 +4,44 @@ but once in a process, and one for pyrender's as it is, which takes its display 
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+import pickle
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import psutil
+from jaxtyping import Float, UInt8
 
+from renderers import offscreen
 from renderers.lit_meshes import Look, PosedMesh, draw_meshes
 from renderers.offscreen import choose_platform
+from renderers.smpl_cs import LOOK, draw_smpl_cs
 from tests.factories.figures import BODY_CAMERA, made_body
 from tests.factories.released_renderers import Picture
+
+SMALL = 96, 64
+"""Height and width."""
+SMALL_CAMERA = BODY_CAMERA * [[0.125], [0.125], [1.0]]
 
 
 @dataclass(frozen=True)
 class Platform:
-    """An off-screen platform that works here."""
+    """An off-screen platform that works here.
+
+    first_in_fork: a small picture that a child of the project's process drew before its parent drew any.
+    """
 
     name: str
     own_process: ProcessPoolExecutor
     released_process: ProcessPoolExecutor
+    first_in_fork: Future[Picture | str]
 
     def own(self, call: Callable[..., Any], *args: object) -> Any:
         """What the call gives in the one process of the project's drawing."""
@@ -68,21 +83,120 @@ def draw_crowds(look: Look, pictures: int) -> tuple[int, int]:
     """Draw so many pictures, of none to three people of ten kinds of mesh in two sizes; how many OpenGL
     objects and bytes of memory the last nine tenths of them added."""
     bodies = [made_body(frame, rings=4 + frame, sectors=6) for frame in range(10)]
-    K = BODY_CAMERA * [[0.1], [0.1], [1.0]]
     start = 0, 0
     for number in range(pictures):
         people = [bodies[(number + place) % 10] for place in range(number % 4)]
-        _, mask = draw_meshes(people, look, K, ((96, 64), (64, 96))[number % 2])
+        _, mask = draw_meshes(people, look, SMALL_CAMERA, (SMALL, SMALL[::-1])[number % 2])
         assert mask.any() == bool(people)
         if number == pictures // 10:
             start = gl_objects(), psutil.Process().memory_info().rss
     return gl_objects() - start[0], psutil.Process().memory_info().rss - start[1]
 
 
+def objects_after_looks(looks: Sequence[Look]) -> list[int]:
+    """How many OpenGL objects there are when one mesh has been drawn in each look."""
+    mesh, counts = small_body(), []
+    for look in looks:
+        draw_meshes([mesh], look, SMALL_CAMERA, SMALL)
+        counts.append(gl_objects())
+    return counts
+
+
+def small_body() -> PosedMesh:
+    """One for SMALL_CAMERA."""
+    return made_body(2, rings=6, sectors=9)
+
+
+def draw_small() -> Picture:
+    """A picture that takes next to no time."""
+    return draw_smpl_cs([small_body()], SMALL_CAMERA, SMALL)
+
+
+def draw_one_sample(body: PosedMesh, K: Float[np.ndarray, "3 3"], size: tuple[int, int]) -> Picture:
+    """A body drawn with one sample a pixel, on EGL too."""
+    return draw_meshes([body], LOOK, K, size, multisampled=False)
+
+
+def draw_red(width: int, height: int) -> UInt8[np.ndarray, "height width 3"]:
+    """Nothing on red, by pyrender itself on the project's renderer, which is closed then."""
+    renderer = offscreen.offscreen_renderer(width, height)
+    import pyrender
+
+    scene = pyrender.Scene(bg_color=[1.0, 0.0, 0.0, 1.0])
+    scene.add(pyrender.PerspectiveCamera(yfov=1.0))
+    picture: UInt8[np.ndarray, "height width 3"] = renderer.render(scene)[0]
+    offscreen.close()
+    return picture
+
+
+def programs_of_pictures(pictures: int) -> int:
+    """How many programs pyrender keeps after it drew one triangle so many times, each time as the first."""
+    offscreen.close()
+    renderer = offscreen.offscreen_renderer(32, 32)
+    import pyrender
+
+    scene = pyrender.Scene()
+    scene.add(pyrender.Mesh([pyrender.Primitive(np.eye(3))]))
+    scene.add(pyrender.PerspectiveCamera(yfov=1.0))
+    for _ in range(pictures):
+        renderer._platform.make_current()
+        renderer._renderer.render(scene, pyrender.RenderFlags.OFFSCREEN)
+    return len(renderer._renderer._program_cache._program_cache)
+
+
+def break_context() -> None:
+    """Have OpenGL fail in the middle of a picture, with its framebuffers half made."""
+    with offscreen.drawing(SMALL[1], SMALL[0]) as renderer:
+        renderer.viewport_width = 10**6
+        renderer._configure_main_framebuffer()
+
+
+def draw_after_forgotten_failure() -> Picture:
+    """A small picture, after OpenGL has failed, the next was drawn, and only then the failure was forgotten,
+    and with it what it held on to."""
+
+    def fail() -> None:
+        from OpenGL import GL
+
+        with offscreen.drawing(SMALL[1], SMALL[0]) as renderer:
+            renderer._configure_main_framebuffer()
+            GL.glEnable(GL.GL_NONE)
+
+    try:
+        fail()
+    except offscreen.OffscreenError as failure:
+        assert failure.__traceback__ is not None
+        draw_small()
+    gc.collect()
+    return draw_small()
+
+
+def draw_in_fork() -> Picture | str:
+    """A small picture drawn in a child that was forked, or why it was not."""
+    import pyrender  # noqa: F401  # in the parent, which needs it too
+
+    receiver, sender = os.pipe()
+    child = os.fork()
+    if not child:
+        signal.alarm(30)  # to end, not to wait for ever
+        answer: Picture | str
+        try:
+            answer = draw_small()
+        except offscreen.OffscreenError as error:
+            answer = str(error)
+        with os.fdopen(sender, "wb") as pipe:
+            pickle.dump(answer, pipe)
+        os._exit(0)
+    os.close(sender)
+    with os.fdopen(receiver, "rb") as pipe:
+        received = pipe.read()
+    os.waitpid(child, 0)
+    return pickle.loads(received) if received else "the child was stopped"
+
+
 def change_in_pyrender(mesh: PosedMesh, other: PosedMesh) -> tuple[Picture, Picture]:
     """`mesh` drawn by pyrender's own shader, as it is and after it was `other`."""
     choose_platform()
-    import numpy as np
     import pyrender
 
     from renderers.changing_mesh import ChangingMesh

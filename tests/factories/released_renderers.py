@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
-from renderers.hands import LEFT_COLOUR, RIGHT_COLOUR, Hand
+from renderers.hands import LEFT_COLOUR, MANO_WRIST, RIGHT_COLOUR, Hand
 from renderers.lit_meshes import PosedMesh
 
 ROUNDING = 1
@@ -125,6 +125,33 @@ def light_circle(distance: float) -> list[Float[np.ndarray, "4 4"]]:
 
 def raymond_poses() -> list[Float[np.ndarray, "4 4"]]:
     return [turned(2, angle) @ turned(1, math.pi / 6) for angle in (0.0, 2 * math.pi / 3, 4 * math.pi / 3)]
+
+
+def fixture_body(folder: Path) -> tuple[PosedMesh, Float[np.ndarray, "3 3"], tuple[int, int]]:
+    """The body, K and size (height, width) of the pictures in the folder."""
+    scenes = np.load(folder / "scenes.npz")
+    (fx, fy), (cx, cy) = scenes["body_focal"], scenes["body_princpt"]
+    body = PosedMesh(scenes["body_vertices"], scenes["body_faces"], scenes["body_vertex_colors"])
+    height, width = scenes["body_hw"].tolist()
+    return body, np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]]), (height, width)
+
+
+def fixture_hands(folder: Path) -> tuple[list[Hand], Float[np.ndarray, "3 3"], tuple[int, int]]:
+    """The hands, K and size (height, width) of the pictures in the folder.
+
+    The fixture's mesh is closed without them, but its pictures have the wrist's triangles too.
+    """
+    scenes = np.load(folder / "scenes.npz")
+    width, height = scenes["hand_wh"].tolist()
+    focal = float(scenes["hand_focal"])
+    triangles = np.concatenate([scenes["hand_faces"], MANO_WRIST])
+    hands = [
+        Hand(vertices + place, triangles if is_right else triangles[:, [0, 2, 1]], bool(is_right))
+        for vertices, place, is_right in zip(
+            scenes["hand_vertices"], scenes["cam_t"], scenes["is_right"], strict=True
+        )
+    ]
+    return hands, np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]]), (height, width)
 
 
 def fixture_picture(folder: Path, name: str) -> UInt8[np.ndarray, "height width 3"]:

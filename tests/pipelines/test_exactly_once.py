@@ -151,13 +151,13 @@ def test_ctrl_c_stops_soon_and_the_same_command_goes_on(
 def test_bodies_and_their_images_are_the_same_bytes_after_a_kill(
     person_video: PersonVideo, home: Path, tmp_path: Path
 ) -> None:
-    settings = ["--clip-seconds", "1", "--short-side", "256", "--clips-per-shard", "1"]
+    settings = ["--clip-seconds", "1", "--short-side", "256", "--clips-per-shard", "2", "--workers", "1"]
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     assert dancemill(["extract", str(person_video.path), "--out", str(whole), *settings], home).code == 0
     again = ["extract", str(person_video.path), "--out", str(stopped), *settings]
     process = start(again, home)
     while not list((stopped / ".work" / "staging").glob("*.clip")) and process.poll() is None:
-        time.sleep(0.2)
+        time.sleep(0.05)
     assert process.poll() is None, "it was to be killed while a clip is staged and another is not"
     kill(process)
     assert dancemill(again, home).code == 0

@@ -324,6 +324,79 @@ def test_lists_that_hold_each_other_take_no_time(tmp_path: Path) -> None:
         read(tmp_path, pickled({"a": loop}))
 
 
+def chosen_twice(value: Any, levels: int) -> Any:
+    """Selections whose array and numbers are each the selection before."""
+    for _ in range(levels):
+        value = Select(a=value, idxs=value)
+    return value
+
+
+def sparse_twice(value: Any, levels: int) -> Any:
+    """Sparse matrices whose parts are each the matrix before."""
+    for _ in range(levels):
+        matrix = scipy.sparse.csc_matrix((1, 1))
+        matrix.__dict__.update(data=value, indices=value, indptr=value)
+        value = matrix
+    return value
+
+
+def test_parts_that_stand_at_many_places_are_made_once(tmp_path: Path) -> None:
+    chain = chosen_twice(np.arange(2), 150)
+    for value in (chain, Ch(x=chain), [chain, chain]):
+        np.testing.assert_array_equal(
+            read(tmp_path, pickled({"a": value}))["a"].reshape(-1, 2)[0], np.arange(2)
+        )
+    with pytest.raises(ModelFileError, match="is damaged"):
+        read(tmp_path, pickled({"a": sparse_twice(np.zeros(1, int), 60)}))
+
+
+def zeros(kind: str, size: int) -> Any:
+    """A sparse matrix without elements, of this type and size."""
+    return scipy.sparse.csc_matrix((size, 1), dtype=kind)
+
+
+@pytest.mark.parametrize("how", ["chain", "list", "names"])
+def test_a_small_file_cannot_ask_for_more_work_than_the_largest_model(tmp_path: Path, how: str) -> None:
+    many = zeros("i4", 2**24)
+    value: Any = np.zeros(1, np.uint8)
+    match how:
+        case "chain":
+            for _ in range(150):
+                value = Select(a=value, idxs=many)
+            values = {"a": value}
+        case "list":
+            values = {"a": [Select(a=value, idxs=many) for _ in range(150)]}
+        case _:
+            values = {f"a{number}": Select(a=value, idxs=many) for number in range(150)}
+    with pytest.raises(ModelFileError, match="is damaged"):
+        read(tmp_path, pickled(values))
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"indices": np.zeros((5000, 1), int), "indptr": np.array([0, 5000])},
+        {"indices": np.zeros(1, int), "indptr": np.array([0, 1])},
+        {"indices": np.zeros(5000, int), "indptr": np.array([[0, 5000]])},
+    ],
+)
+def test_the_parts_of_a_sparse_matrix_are_of_one_length(tmp_path: Path, parts: dict[str, Any]) -> None:
+    with pytest.raises(ModelFileError, match="is damaged"):
+        read(tmp_path, sparse_claiming(_shape=(1, 1), data=np.ones(5000), **parts))
+
+
+@pytest.mark.parametrize(
+    "filled",
+    [b"}%bK\x01s", b"}(%bK\x01u", b"(%bK\x01d", b"\x8f(%b\x90", b"(%b\x91"],
+    ids=["SETITEM", "SETITEMS", "DICT", "ADDITEMS", "FROZENSET"],
+)
+def test_keys_that_take_for_ever_to_hash_are_refused(tmp_path: Path, filled: bytes) -> None:
+    """Tuples that each hold the one before twice: 34 of them would take minutes, in 80 bytes."""
+    data = b"\x80\x04" + filled.replace(b"%b", b")" + b"2\x86" * 34) + b"."
+    with pytest.raises(ModelFileError, match="is damaged"):
+        read(tmp_path, data)
+
+
 @pytest.mark.parametrize(
     ("data", "named"),
     [

@@ -9,33 +9,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
 
-from renderers.hands import LOOK, MANO_WRIST, Hand, draw_hands
+from renderers.hands import LOOK, draw_hands
 from renderers.lit_meshes import PosedMesh, draw_meshes
 from tests.factories.figures import HAND_CAMERA, SIZE, made_hand
 from tests.factories.platforms import Platform
-from tests.factories.released_renderers import assert_alike, fixture_picture, released_hands
-
-
-def fixture_scene(folder: Path) -> tuple[list[Hand], Float[np.ndarray, "3 3"], tuple[int, int]]:
-    """The fixture's mesh is closed without them, but its pictures have the wrist's triangles too."""
-    scenes = np.load(folder / "scenes.npz")
-    width, height = scenes["hand_wh"].tolist()
-    focal = float(scenes["hand_focal"])
-    triangles = np.concatenate([scenes["hand_faces"], MANO_WRIST])
-    hands = [
-        Hand(vertices + place, triangles if is_right else triangles[:, [0, 2, 1]], bool(is_right))
-        for vertices, place, is_right in zip(
-            scenes["hand_vertices"], scenes["cam_t"], scenes["is_right"], strict=True
-        )
-    ]
-    return hands, np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]]), (height, width)
+from tests.factories.released_renderers import assert_alike, fixture_hands, fixture_picture, released_hands
 
 
 def test_hands_equal_the_released_picture(platform: Platform, shared: Path) -> None:
     folder = shared / "fixtures" / "render"
-    hands, K, size = fixture_scene(folder)
+    hands, K, size = fixture_hands(folder)
     image, mask = platform.own(draw_hands, hands, K, size)
     assert_alike((image, mask), (fixture_picture(folder, f"realisdance_hands__{platform.name}"), mask))
     assert not image[~mask].any()
@@ -44,7 +28,7 @@ def test_hands_equal_the_released_picture(platform: Platform, shared: Path) -> N
 def test_hands_in_one_colour_equal_hamer_picture(platform: Platform, shared: Path) -> None:
     """HaMeR's own picture is on white."""
     folder = shared / "fixtures" / "render"
-    hands, K, size = fixture_scene(folder)
+    hands, K, size = fixture_hands(folder)
     colour = np.round(255 * np.array([0.651, 0.741, 0.859])).astype(np.uint8)
     meshes = [
         PosedMesh(hand.vertices, hand.triangles, np.tile(colour, (len(hand.vertices), 1))) for hand in hands

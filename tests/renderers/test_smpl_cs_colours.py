@@ -1,21 +1,28 @@
 """The colours of SMPL-CS: distances and their scaling against closed forms, and the colours that Anny gets
 against what is published of the released ones."""
 
+import functools
+import io
 import os
 import subprocess
 import sys
+import zipfile
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import pytest
 import trimesh
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from renderers.body_models import colours
+from renderers.body_models.batches import check_parameters
 from renderers.body_models.colours import (
+    COLOURS_VERSION,
     LEVELS,
     RELEASED,
-    ColourFileError,
     colour_scalar,
     jet,
     landmark_distances,
@@ -23,6 +30,9 @@ from renderers.body_models.colours import (
     scaling,
     vertex_colours,
 )
+from renderers.body_models.errors import ColourFileError, ModelFileError
+from renderers.body_models.interface import BodyParameters
+from renderers.cache_folder import cache_folder
 from renderers.mannequin.person import BODY_VERTICES, Person, make_person
 
 Mesh = tuple[np.ndarray, np.ndarray]
@@ -340,3 +350,191 @@ def test_what_is_not_a_colour_file_is_an_error_that_says_what_to_give(tmp_path: 
     torch.save(torch.from_numpy(GIVEN).bfloat16(), tmp_path / "half.pt")
     with pytest.raises(ColourFileError, match="bfloat16"):
         read_colours(tmp_path / "half.pt", 12)
+    for number, tensor in enumerate([torch.from_numpy(GIVEN).to_sparse(), torch.empty(12, 3, device="meta")]):
+        torch.save(tensor, tmp_path / f"{number}.pt")
+        with pytest.raises(ColourFileError, match=rf"{number}\.pt.*save the colours"):
+            read_colours(tmp_path / f"{number}.pt", 12)
+
+
+def npy_of(header: bytes, content: bytes = bytes(36)) -> bytes:
+    """A .npy file of any header."""
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + content
+
+
+UNREADABLE = {
+    "trillions.npy": npy_of(b"{'descr': '|u1', 'fortran_order': False, 'shape': (3298534883328, 3)}"),
+    "short.npy": npy_of(b"{'descr': '|u1', 'fortran_order': False, 'shape': (12, 3)}", bytes(35)),
+    "long.npy": npy_of(b"{'descr': '|u1', 'fortran_order': False, 'shape': (12, 3)}", bytes(37)),
+    "no_token.npy": npy_of(b"{'descr': (("),
+    "nested.npy": npy_of(b"(" * 9000),
+    "three.pt": b"abc",
+    "assertion.pt": b"K\x01Q.",
+    "text.pt": b"X\x02\x00\x00\x00\xff\xff.",
+    "vast.npy": bytes(2**24 + 1),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_what_cannot_be_read_is_an_error_that_says_what_to_do(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(UNREADABLE[name])
+    with pytest.raises(ColourFileError, match=rf"{name}.*save") as raised:
+        read_colours(tmp_path / name, 12)
+    assert len(str(raised.value).splitlines()) == 1
+
+
+def test_a_file_that_may_not_be_opened_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    np.save(tmp_path / "own.npy", GIVEN)
+    monkeypatch.setattr(Path, "open", denied)
+    with pytest.raises(ColourFileError, match=r"own\.npy: cannot be read \(Permission denied\)"):
+        read_colours(tmp_path / "own.npy", 12)
+    with pytest.raises(ColourFileError, match="cannot be read"):
+        read_colours(tmp_path / ("long" * 100 + ".npy"), 12)
+
+
+@pytest.mark.parametrize("name", ["own.npz", "own.pt"])
+def test_no_more_is_unpacked_than_colours_need(name: str, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / name, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("colours.npy", bytes(2**26))
+    with pytest.raises(ColourFileError, match=name):
+        read_colours(tmp_path / name, 12)
+
+
+def test_columns_first_is_read_as_it_was_saved(tmp_path: Path) -> None:
+    np.save(tmp_path / "own.npy", np.asfortranarray(GIVEN))
+    np.testing.assert_array_equal(read_colours(tmp_path / "own.npy", 12), GIVEN)
+
+
+KINDS = ("a.npy", "a.npz", "b.npz", "a.pt", "b.pth")
+
+
+@functools.cache
+def good_files() -> dict[str, bytes]:
+    """A colour file of each kind, by its name."""
+    import torch
+
+    npy, npz, small, new, old = (io.BytesIO() for _ in range(5))
+    np.save(npy, GIVEN)
+    np.savez(npz, colours=GIVEN)
+    np.savez_compressed(small, colours=GIVEN)
+    torch.save(torch.from_numpy(GIVEN), new)
+    torch.save(torch.from_numpy(GIVEN), old, _use_new_zipfile_serialization=False)
+    return {name: file.getvalue() for name, file in zip(KINDS, (npy, npz, small, new, old), strict=True)}
+
+
+@pytest.mark.filterwarnings("ignore")  # torch and NumPy warn of what damaged files claim
+@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_damaged_bytes_raise_nothing_but_the_one_error(tmp_path: Path, data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(KINDS))
+    damaged = bytearray(good_files()[name])
+    for _ in range(data.draw(st.integers(1, 4))):
+        place = data.draw(st.integers(0, len(damaged)))
+        removed = data.draw(st.sampled_from([0, 1, 1, 1, 8, len(damaged)]))
+        damaged[place : place + removed] = data.draw(st.binary(max_size=4))
+    path = tmp_path / name
+    path.write_bytes(damaged)
+    try:
+        assert read_colours(path, 12).shape == (12, 3)
+    except ColourFileError as error:
+        assert str(path) in str(error) and "save" in str(error)
+
+
+@pytest.mark.filterwarnings("ignore")
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(name=st.sampled_from(KINDS), content=st.binary(max_size=40))
+def test_any_bytes_raise_nothing_but_the_one_error(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ColourFileError, match=name):
+        read_colours(tmp_path / name, 12)
+
+
+def test_the_error_of_a_colour_file_is_one_of_body_models_and_needs_nothing_imported() -> None:
+    assert issubclass(ColourFileError, ModelFileError)
+    heavy = "{'torch', 'potpourri3d', 'cv2', 'numpy'} & set(sys.modules)"
+    code = f"import sys; from renderers.body_models.errors import ColourFileError; assert not {heavy}"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_version_of_the_colours_names_what_they_depend_on() -> None:
+    assert str(colours._VERSION) in COLOURS_VERSION.split()
+    assert version("potpourri3d") in COLOURS_VERSION
+    heavy = "{'torch', 'potpourri3d'} & set(sys.modules)"
+    code = f"import sys; from renderers.body_models.colours import COLOURS_VERSION; assert not {heavy}"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+SQUARE = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1]], float)
+
+
+@pytest.mark.parametrize(
+    ("vertices", "triangles"),
+    [
+        (SQUARE, [[0, 1, 2], [1, 0, 3], [0, 1, 4]]),
+        (SQUARE, [[0, 1, 2], [0, 3, 4]]),
+        (SQUARE, [[0, 1, 2], [0, 2, 2]]),
+        (0 * SQUARE, [[0, 1, 2], [0, 2, 3]]),
+        (1e200 * SQUARE, [[0, 1, 2], [0, 2, 4]]),
+    ],
+    ids=["three at an edge", "meeting in a vertex", "two corners", "without extent", "too large"],
+)
+def test_a_mesh_that_cannot_be_measured_is_told_with_what_to_do(
+    vertices: np.ndarray, triangles: list[list[int]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANNY_CACHE_DIR", str(tmp_path))
+    with pytest.raises(ModelFileError, match=r"mesh cannot be measured .*give a file of its colours"):
+        vertex_colours(vertices, np.array(triangles), {0: 5.0, 2: 50.0})
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_cache_of_colours_is_beside_that_of_the_body(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANNY_CACHE_DIR", str(tmp_path))
+    assert cache_folder() == tmp_path
+    monkeypatch.setenv("ANNY_CACHE_DIR", "")
+    root = Path(__file__).resolve().parents[2]
+    assert cache_folder() == root / ".cache" / "anny"
+    monkeypatch.delenv("ANNY_CACHE_DIR")
+    assert cache_folder() == root / ".cache" / "anny"
+
+
+class Counts:
+    """How many numbers a small body model takes."""
+
+    name = "small"
+    joint_names: tuple[str, ...] = ("root", "arm")
+    shape_count = 4
+    expression_count = 0
+
+
+def parameters(**changed: np.ndarray) -> BodyParameters:
+    """Three frames of its parameters, some of them changed."""
+    right: dict[str, np.ndarray] = {
+        "pose": np.zeros((3, 2, 3)),
+        "shape": np.zeros((3, 4), np.float32),
+        "expression": np.zeros((3, 0)),
+        "translation": np.zeros((3, 3)),
+    }
+    return BodyParameters(**{**right, **changed})
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers", "said"),
+    [
+        ("pose", np.zeros((3, 3, 3)), r"is \(3, 3, 3\): for 3 frames small takes \(3, 2, 3\)"),
+        ("pose", np.array(0.0), r"is \(\)"),
+        ("shape", np.zeros((2, 4)), r"is \(2, 4\)"),
+        ("shape", np.full((3, 4), np.nan), "has numbers that are not finite"),
+        ("expression", np.zeros((3, 1)), r"is \(3, 1\)"),
+        ("translation", np.zeros(3), r"is \(3,\)"),
+        ("translation", np.full((3, 3), "x"), "is of <U1: small takes real numbers"),
+        ("translation", np.full((3, 3), None), "is of object: small takes real numbers"),
+    ],
+)
+def test_parameters_of_another_model_are_told_by_name(name: str, numbers: np.ndarray, said: str) -> None:
+    check_parameters(Counts(), parameters())
+    with pytest.raises(ValueError, match=f"{name} {said}"):
+        check_parameters(Counts(), parameters(**{name: numbers}))

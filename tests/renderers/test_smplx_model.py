@@ -23,8 +23,7 @@ from hypothesis import strategies as st
 from jaxtyping import Float, Int
 from scipy.spatial.transform import Rotation
 
-from renderers.body_models.colours import ColourFileError
-from renderers.body_models.errors import ModelFileError
+from renderers.body_models.errors import ColourFileError, ModelFileError
 from renderers.body_models.hand_patch import hand_patch
 from renderers.body_models.interface import BodyParameters, HandPatch
 

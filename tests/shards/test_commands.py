@@ -21,7 +21,7 @@ from shards.schema import ClipRow, Status
 from shards.tables import DatasetError, read_rows, write_rows
 from shards.writer import tar_path
 from tests.factories.dataset import DEFAULT_CLIPS, MadeClip, made_members, make_dataset
-from tests.factories.made_body import made_model
+from tests.factories.made_body import load_made_body
 
 ROOT = Path(__file__).resolve().parents[2]
 OK = [clip for clip in DEFAULT_CLIPS if clip.status is Status.OK]
@@ -239,7 +239,7 @@ def test_a_damaged_dataset_is_one_message(tmp_path: Path, command: tuple[str, ..
 
 
 def test_preview_shows_every_condition_that_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shards.reader.load_models", lambda folder: made_model)
+    monkeypatch.setattr("shards.surface_conditions.load_body_model", load_made_body)
     make_dataset(tmp_path / "made", [MadeClip(0, size=(48, 64), conditions=("hands",), body=True)])
     out, video = tmp_path / "sheet.png", tmp_path / "sheet.mp4"
     assert run("preview", tmp_path / "made", "--out", out, "--video", video) == 0

@@ -14,13 +14,12 @@ from hypothesis import strategies as st
 from renderers.body_models.load import load_body_model
 from renderers.motion_blur import draw_motion_blur
 from renderers.skeleton import draw_skeleton
-from renderers.wholebody import LEFT_HAND, NAMES, RIGHT_HAND
+from renderers.wholebody import BODY_PARTS, FLIP, LEFT_HAND, NAMES, RIGHT_HAND
 from shards.flip import flipped_poses
 from shards.reader import ConditionError, Dataset
-from shards.schema import BODY_PARTS, POSES, check_poses
-from shards.surface_conditions import draw_surface_conditions
+from shards.schema import POSES, SampleError, check_poses
 from tests.factories.dataset import MadeClip, made_poses, make_dataset
-from tests.factories.made_body import MadeBody, made_model, with_body
+from tests.factories.made_body import MADE_MODELS, MadeBody, made_model, surface_images, with_body
 
 CLIP = MadeClip(1, frames=6, size=(64, 48), body=True)
 WIDTH = CLIP.size[0]
@@ -76,10 +75,17 @@ def test_left_becomes_right_and_x_becomes_width_minus_x(number: int) -> None:
     np.testing.assert_array_equal(mirrored["sharpness"], poses["sharpness"][:, ::-1])
     np.testing.assert_array_equal(mirrored["movement"], poses["movement"][:, ::-1] * [-1, 1])
     np.testing.assert_array_equal(mirrored["hand_valid"], poses["hand_valid"][:, ::-1])
-    left, right = (BODY_PARTS.index(f"{side}_leg") for side in ("left", "right"))
+    left, right = (list(BODY_PARTS).index(f"{side}_leg") for side in ("left", "right"))
     np.testing.assert_array_equal(mirrored["body_part_valid"][:, left], poses["body_part_valid"][:, right])
     x0, y0, x1, y1 = poses["person_box"].T
     np.testing.assert_allclose(mirrored["person_box"].T, [WIDTH - x1, y0, WIDTH - x0, y1], atol=1e-5)
+
+
+@pytest.mark.parametrize("part", ["arm", "leg", "hand"])
+def test_a_part_has_the_points_that_its_other_side_has_in_a_mirror(part: str) -> None:
+    left, right = (BODY_PARTS[f"{side}_{part}"] for side in ("left", "right"))
+    assert FLIP[list(left)].tolist() == list(right)
+    assert set(FLIP[list(BODY_PARTS["head"])]) == set(BODY_PARTS["head"])
 
 
 @pytest.mark.parametrize(
@@ -111,6 +117,10 @@ def test_the_mirrored_body_is_seen_where_the_mirror_shows_it(number: int) -> Non
 def test_the_body_model_that_is_needed_is_named() -> None:
     with pytest.raises(ValueError, match="are of anny: give that body model"):
         flipped_poses(made_poses(CLIP), WIDTH, None)
+    poses = made_poses(CLIP)
+    poses["body_joints"] = poses["body_joints"][::-1]
+    with pytest.raises(SampleError, match=r"body_joints names 3 joints.*hand\.R, where the model has trunk"):
+        flipped(poses)
     bodiless = made_poses(MadeClip(1, size=CLIP.size))
     assert flipped_poses(bodiless, WIDTH, None).keys() == POSES.keys()
 
@@ -120,7 +130,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     path = tmp_path_factory.mktemp("dataset") / "made"
     make_dataset(path, [CLIP])
     dataset = Dataset(path)
-    dataset._models = made_model
+    dataset._models = dict(MADE_MODELS)
     return dataset
 
 
@@ -146,7 +156,7 @@ def test_a_flipped_sample_is_drawn_from_mirrored_numbers(dataset: Dataset) -> No
 def test_what_is_drawn_from_keypoints_is_flipped_without_a_body_model(tmp_path: Path) -> None:
     make_dataset(tmp_path / "made", [CLIP])
     (sample,) = Dataset(tmp_path / "made")
-    sample._models = lambda name, **options: made_model("lost")
+    sample._models = {"made": lambda name, **options: made_model("lost")}
     assert sample.flipped().condition("skeleton").shape == (6, 48, 64, 3)
     with pytest.raises(ConditionError, match=r"body of anny.*There is no file of lost.*--body-models"):
         sample.flipped().condition("smpl_cs")
@@ -190,7 +200,7 @@ def test_anny_is_mirrored_and_keeps_the_colours_of_its_sides() -> None:
     check_poses(poses, 1)
     mirrored = flipped_poses(poses, size[0], model)
     (image, hands), (flipped_image, flipped_hands) = (
-        next(draw_surface_conditions(arrays, [0], (480, 640), size[::-1], lambda name, **_: model))
+        next(surface_images(arrays, [0], (480, 640), size[::-1], lambda name, **_: model))
         for arrays in (poses, mirrored)
     )
     assert same_but_for_rims(flipped_image, image)

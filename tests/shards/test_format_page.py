@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from renderers.wholebody import BODY_PARTS
+from shards.drawn_with import drawing_facts
 from shards.schema import (
-    BODY_MODELS,
-    BODY_PARTS,
-    HAND_MODELS,
+    KNOWN_BODY_MODELS,
+    KNOWN_HAND_MODELS,
     POSES,
     SCHEMA_VERSION,
     ClipRow,
@@ -43,7 +44,13 @@ def test_every_column_is_described(section: str, row_type: type) -> None:
     assert named_in(section) == set(arrow_schema(row_type).names)
 
 
+def test_what_a_sample_says_of_its_drawing_is_described() -> None:
+    assert set(drawing_facts("smpl_cs")) <= set(re.findall(r"`(\w+)`", PAGE.split("### meta.json")[1]))
+
+
 def test_models_parts_and_version_are_those_of_the_schema() -> None:
     assert ", ".join(BODY_PARTS) in " ".join(PAGE.split())
-    assert {f"`{name}`" for name in (*BODY_MODELS, *HAND_MODELS)} <= set(re.findall(r"`\w+`", PAGE))
+    assert {f"`{name}`" for name in (*KNOWN_BODY_MODELS, *KNOWN_HAND_MODELS)} <= set(
+        re.findall(r"`\w+`", PAGE)
+    )
     assert f"| `schema_version` | {SCHEMA_VERSION} |" in PAGE

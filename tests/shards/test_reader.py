@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import multiprocessing
 import pickle
 import tarfile
@@ -15,16 +16,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from renderers.body_models.errors import ColourFileError
+from renderers.body_models.interface import BodyParameters, Surface
 from renderers.motion_blur import draw_motion_blur
 from renderers.skeleton import REALISDANCE, draw_skeleton
 from shards import reader
+from shards.drawn_with import drawn_colours
 from shards.reader import ConditionError, Dataset
 from shards.schema import POSES, ClipRow, MemberSpan, SampleError, Status
-from shards.surface_conditions import draw_surface_conditions
 from shards.tables import DatasetError, read_rows, write_rows
 from shards.writer import tar_path
 from tests.factories.dataset import MadeClip, made_image, made_meta, made_poses, make_dataset
-from tests.factories.made_body import made_model
+from tests.factories.made_body import MADE_MODELS, MadeBody, load_made_body, made_model, surface_images
 
 CLIPS = (
     MadeClip(3),
@@ -149,12 +152,12 @@ def test_motion_blur_is_drawn_as_planes(dataset: Dataset) -> None:
 def test_surfaces_are_drawn_where_they_are_not_stored_at_that_size(
     dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dataset, "_models", made_model)
+    monkeypatch.setattr(dataset, "_models", MADE_MODELS)
     sample = dataset.sample(CLIPS[5].key)
     assert sample.conditions == ["skeleton", "motion_blur", "smpl_cs", "hands"]
     np.testing.assert_array_equal(sample.condition("hands", [0])[0], made_image(CLIPS[5], 0))
     drawn = {name: sample.condition(name, size=(60, 80)) for name in ("smpl_cs", "hands")}
-    pairs = draw_surface_conditions(sample.poses, range(8), (60, 80), (48, 64), made_model)
+    pairs = surface_images(sample.poses, range(8), (60, 80), (48, 64), made_model)
     for frame, images in enumerate(pairs):
         for name, image in zip(drawn, images, strict=True):
             np.testing.assert_array_equal(drawn[name][frame], image)
@@ -165,11 +168,96 @@ def test_surfaces_are_drawn_where_they_are_not_stored_at_that_size(
 
 
 def test_a_body_model_that_is_not_there_is_named(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dataset, "_models", lambda name, **options: made_model(f"{name}'s file"))
+    lost = {"made": lambda name, **options: made_model(f"{name}'s file")}
+    monkeypatch.setattr(dataset, "_models", lost)
     sample = dataset.sample(CLIPS[5].key)
     assert sample.condition("hands").shape == (8, 48, 64, 3)
     with pytest.raises(ConditionError, match=r"body of anny.*no file of anny's file.*body_models="):
         sample.condition("hands", size=(60, 80))
+
+
+def test_conditions_of_no_frame_are_empty(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dataset, "_models", MADE_MODELS)
+    sample = dataset.sample(CLIPS[5].key)
+    assert sample.frames([]).shape == (0, 48, 64, 3)
+    for one in (sample, sample.flipped()):
+        for name in one.conditions:
+            images = one.condition(name, [], size=(30, 40))
+            assert (images.shape, images.dtype) == ((0, 30, 40, 3), one.condition(name, [0]).dtype)
+    assert sample.condition("hands", []).shape == (0, 48, 64, 3)
+
+
+def test_one_surface_serves_both_conditions(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dataset, "_models", MADE_MODELS)
+    posed, surface = [], MadeBody.surface
+
+    def counted(body: MadeBody, parameters: BodyParameters) -> Surface:
+        posed.append(parameters.pose)
+        return surface(body, parameters)
+
+    monkeypatch.setattr(MadeBody, "surface", counted)
+    sample = dataset.sample(CLIPS[5].key)
+    frames = np.flatnonzero(sample.validity("smpl_cs")).tolist()
+    drawn = [sample.condition(name, [n], size=(30, 40)) for n in frames for name in ("smpl_cs", "hands")]
+    assert len(posed) == len(frames) > 1
+    again = [
+        dataset.sample(CLIPS[5].key).condition(name, [n], size=(30, 40))
+        for n in frames
+        for name in ("smpl_cs", "hands")
+    ]
+    np.testing.assert_array_equal(drawn, again)
+
+
+def test_parameters_that_are_not_the_models_are_one_message(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dataset, "_models", MADE_MODELS)
+    monkeypatch.setattr(MadeBody, "joint_names", ("trunk", "hand.L"))
+    sample = dataset.sample(CLIPS[5].key)
+    for one in (sample, sample.flipped()):
+        with pytest.raises(SampleError, match="body_joints names 3 joints, and anny has 2"):
+            one.condition("smpl_cs")
+
+
+def test_what_is_drawn_anew_has_the_colours_that_the_sample_was_drawn_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shards.surface_conditions.load_body_model", load_made_body)
+    for level in (90, 120):
+        np.save(tmp_path / f"{level}.npy", np.full((24, 3), level, np.uint8))
+    hashed = hashlib.sha256((tmp_path / "90.npy").read_bytes()).hexdigest()
+    clips = [
+        MadeClip(number, frames=1, size=(64, 48), body=True, colours=colours)
+        for number, colours in enumerate((hashed, "made", ""))
+    ]
+    make_dataset(tmp_path / "made", clips)
+    wanted = rf"SHA-256 is {hashed}.*Dataset\(\.\.\., colours=\.\.\.\) or --colours"
+    for colours in (None, tmp_path / "120.npy"):
+        sample = Dataset(tmp_path / "made", colours=colours).sample(clips[0].key)
+        for one in (sample, sample.flipped()):
+            with pytest.raises(ConditionError, match=wanted):
+                one.condition("smpl_cs")
+            assert one.condition("hands").shape == (1, 48, 64, 3)
+    dataset = Dataset(tmp_path / "made", colours=tmp_path / "90.npy")
+    for opened in (dataset, pickle.loads(pickle.dumps(dataset))):
+        own, *made = (opened.sample(clip.key) for clip in clips)
+        for sample in (own, own.flipped()):
+            (image,) = sample.condition("smpl_cs", [0])
+            assert image.any()
+            # Grey is equal in all channels, but for the rounding of its shading.
+            assert np.ptp(image.astype(int), axis=-1).max() <= 1
+        for sample in made:
+            (image,) = sample.condition("smpl_cs", [0])
+            assert np.ptp(image.astype(int), axis=-1).max() > 50
+    with pytest.raises(ColourFileError, match=r"lost\.npy"):
+        Dataset(tmp_path / "made", colours=tmp_path / "lost.npy")
+
+
+@pytest.mark.parametrize("facts", [{"conditions": {"smpl_cs": []}}, {"conditions": 3}])
+def test_a_meta_that_does_not_say_it_rightly_is_named(facts: dict[str, Any]) -> None:
+    with pytest.raises(SampleError, match="no JSON object"):
+        drawn_colours(facts)
+    assert drawn_colours({}) == "made"
 
 
 @pytest.mark.parametrize("key", [clip.key for clip in CLIPS if clip.status is Status.OK])

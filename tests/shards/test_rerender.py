@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -14,17 +15,18 @@ import cv2
 import numpy as np
 import pytest
 
+from renderers.offscreen import choose_platform
 from shards.commands import app
 from shards.errors import UserError
 from shards.lint import problems
 from shards.lock import BusyError, hold_dataset
 from shards.reader import Dataset
 from shards.schema import Status
-from shards.surface_conditions import draw_surface_conditions
+from shards.surface_conditions import DRAWING_VERSION
 from shards.tables import DatasetError
 from shards.writer import stage_clip, staged_row
 from tests.factories.dataset import MadeClip, made_members, made_row, make_dataset
-from tests.factories.made_body import made_model
+from tests.factories.made_body import MadeBody, load_made_body, made_model, surface_images
 
 ROOT = Path(__file__).resolve().parents[2]
 CLIPS = (
@@ -38,7 +40,7 @@ CLIPS = (
 
 @pytest.fixture
 def dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("shards.commands.rerender.load_models", lambda folder, colours: made_model)
+    monkeypatch.setattr("shards.surface_conditions.load_body_model", load_made_body)
     make_dataset(tmp_path / "made", CLIPS)
     return tmp_path / "made"
 
@@ -57,7 +59,7 @@ def bytes_of(dataset: Path) -> dict[str, bytes]:
 def wanted_images(dataset: Path, clip: MadeClip, size: tuple[int, int]) -> dict[str, list[np.ndarray]]:
     poses = Dataset(dataset).sample(clip.key).poses
     stored = (clip.size[1], clip.size[0])
-    pairs = list(draw_surface_conditions(poses, range(clip.frames), size, stored, made_model))
+    pairs = list(surface_images(poses, range(clip.frames), size, stored, made_model))
     return {name: [pair[place] for pair in pairs] for place, name in enumerate(("smpl_cs", "hands"))}
 
 
@@ -96,14 +98,16 @@ def test_in_place_what_samples_hold_is_replaced_and_nothing_else(
         sample.key: {name: sample.member(name) for name in sample.member_names} for sample in Dataset(dataset)
     }
     assert run(dataset, "--json") == 0
+    drawn = {CLIPS[0].key, CLIPS[2].key}
     # Shard 2 has no image to draw again.
     assert json.loads(capsys.readouterr().out) == {"samples": 2, "left_out": 2, "shards": 2}
     assert list(problems(dataset)) == []
     for sample in Dataset(dataset):
         assert sample.member_names == list(before[sample.key])
         for name in sample.member_names:
-            is_drawn = sample.poses["body_model"][0] != "none" and name.startswith(("smpl_cs", "hands"))
-            assert (sample.member(name) != before[sample.key][name]) == is_drawn
+            # The images that can be drawn, and what meta.json says of them.
+            is_new = sample.key in drawn and name.startswith(("smpl_cs", "hands", "meta"))
+            assert (sample.member(name) != before[sample.key][name]) == is_new
     for clip, names in ((CLIPS[0], ("smpl_cs", "hands")), (CLIPS[2], ("smpl_cs",))):
         for name in names:
             images = wanted_images(dataset, clip, (64, 48))[name]
@@ -124,7 +128,9 @@ def test_in_place_what_samples_hold_is_replaced_and_nothing_else(
         (("--out", "out", "--size", "0x30"), "must be as 512x768"),
         (("--out", "out", "--short-side", "0"), "must be 1 to"),
         (("--conditions", "hands,skeleton"), "names skeleton, but can be smpl_cs or hands"),
+        (("--out", "out", "--short-side", "7000"), "are 7000x9333: give a smaller one"),
         (("--keys", "lost"), "has no sample lost"),
+        (("--colours", "lost.npy"), r"lost\.npy.*check the path"),
     ],
 )
 def test_a_wrong_option_is_one_message(dataset: Path, options: tuple[str, ...], message: str) -> None:
@@ -138,12 +144,92 @@ def test_a_body_model_that_is_not_there_is_one_message(
     dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "shards.commands.rerender.load_models", lambda *_: lambda name, **options: made_model("lost")
+        "shards.surface_conditions.load_body_model", lambda name, **options: made_model("lost")
     )
     before = bytes_of(dataset)
     with pytest.raises(UserError, match=r"no file of lost.*--body-models"):
         run(dataset)
     assert bytes_of(dataset) == before
+
+
+@pytest.fixture
+def colours(tmp_path: Path) -> Path:
+    """A file of one colour."""
+    np.save(tmp_path / "grey.npy", np.full((24, 3), 90, np.uint8))
+    return tmp_path / "grey.npy"
+
+
+def drawn_with(dataset: Path, clip: MadeClip) -> dict[str, dict[str, object]]:
+    """What meta.json says of how its conditions were drawn."""
+    conditions = Dataset(dataset).sample(clip.key).meta["conditions"]
+    return {name: conditions[name] for name in ("smpl_cs", "hands") if name in conditions}
+
+
+def test_in_place_meta_says_how_the_images_were_drawn(dataset: Path, colours: Path) -> None:
+    here = {"drawing": DRAWING_VERSION, "platform": choose_platform()}
+    hashed = hashlib.sha256(colours.read_bytes()).hexdigest()
+    keys = Dataset(dataset).sample(CLIPS[0].key).meta["content_keys"]
+    assert drawn_with(dataset, CLIPS[0]) == {}
+    assert run(dataset, "--conditions", "hands") == 0
+    assert drawn_with(dataset, CLIPS[0]) == {"hands": here}
+    assert run(dataset, "--colours", colours) == 0
+    assert drawn_with(dataset, CLIPS[0]) == {"smpl_cs": here | {"colours": hashed}, "hands": here}
+    assert list(problems(dataset)) == []
+    grey = Dataset(dataset).sample(CLIPS[0].key).condition("smpl_cs", [0])
+    # Other colours are drawn only where they are asked for.
+    before = bytes_of(dataset)
+    with pytest.raises(UserError, match=rf"SHA-256 is {hashed}.*--colours"):
+        run(dataset)
+    assert bytes_of(dataset) == before
+    assert run(dataset, "--conditions", "hands") == 0
+    assert bytes_of(dataset) == before
+    assert run(dataset, "--colours", "made") == 0
+    assert drawn_with(dataset, CLIPS[0])["smpl_cs"] == here | {"colours": "made"}
+    sample = Dataset(dataset).sample(CLIPS[0].key)
+    assert (sample.condition("smpl_cs", [0]) != grey).any()
+    assert sample.meta["content_keys"] == keys
+
+
+def test_files_of_other_colours_are_drawn_only_where_they_are_asked_for(
+    dataset: Path, colours: Path, tmp_path: Path
+) -> None:
+    assert run(dataset, "--colours", colours) == 0
+    options = ("--out", tmp_path / "out", "--keys", CLIPS[0].key)
+    with pytest.raises(UserError, match="SHA-256"):
+        run(dataset, *options)
+    assert not (tmp_path / "out").exists()
+    assert run(dataset, *options, "--colours", "made") == 0
+
+
+def test_parameters_of_another_version_of_the_model_are_one_message(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(MadeBody, "shape_count", 3)
+    before = bytes_of(dataset)
+    for options in ((), ("--out", tmp_path / "out")):
+        with pytest.raises(UserError, match="body_shape has 2 numbers, and anny takes 3"):
+            run(dataset, *options)
+    assert bytes_of(dataset) == before
+
+
+def test_what_cannot_be_read_is_not_what_cannot_be_written(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def unreadable(name: str, **options: object) -> None:
+        raise PermissionError(13, "Permission denied", "models/SMPLX_NEUTRAL.npz")
+
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=f"cannot write to {tmp_path / 'file'}.*: Not a directory"):
+        run(dataset, "--out", tmp_path / "file")
+    (dataset / ".work" / "lock").unlink(missing_ok=True)
+    (dataset / ".work" / "lock").mkdir()
+    with pytest.raises(UserError, match=r"cannot write to .*lock: Is a directory"):
+        run(dataset)
+    (dataset / ".work" / "lock").rmdir()
+    monkeypatch.setattr("shards.surface_conditions.load_body_model", unreadable)
+    for options in ((), ("--out", tmp_path / "out")):
+        with pytest.raises(UserError, match=r"^models/SMPLX_NEUTRAL\.npz cannot be read: Permission denied"):
+            run(dataset, *options)
 
 
 def test_a_dataset_that_another_run_works_on_is_left_alone(dataset: Path) -> None:
@@ -173,7 +259,7 @@ KILLED_RUN = """
 import os, sys
 from pathlib import Path
 from shards.rerender import Rerender, rerender_in_place
-from tests.factories.made_body import made_model
+from tests.factories.made_body import MADE_MODELS
 
 steps, last = 0, int(sys.argv[1])
 
@@ -193,7 +279,7 @@ folder = sys.argv[2]
 os.fsync = before(os.fsync)
 events = {"os.rename", "os.remove"}
 sys.addaudithook(lambda event, arguments: event in events and str(arguments[0]).startswith(folder) and step())
-rerender_in_place(Path(folder), None, Rerender(("smpl_cs", "hands"), made_model))
+rerender_in_place(Path(folder), None, Rerender(("smpl_cs", "hands"), MADE_MODELS))
 print(steps)
 """
 

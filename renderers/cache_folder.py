@@ -1,0 +1,13 @@
+"""Where what takes long to make is kept: Anny's body, and colours of body models."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_ROOT = Path(__file__).resolve().parents[1]
+
+
+def cache_folder() -> Path:
+    """The folder ANNY_CACHE_DIR, or else `.cache/anny` under the project. It need not exist yet."""
+    return Path(os.environ.get("ANNY_CACHE_DIR") or _ROOT / ".cache" / "anny")
