@@ -33,6 +33,7 @@ from pipelines.scan import VideoScan, scan_video
 from pipelines.settings import RunSettings
 from pipelines.stage import extract_and_stage
 from pipelines.video import first_line
+from renderers.offscreen import spread_over_devices
 from shards.errors import UserError
 from shards.schema import NO_MODEL, ClipRow
 
@@ -64,8 +65,9 @@ class Worker:
     interrupted otherwise. The log says so, and holds the stack that it hung in.
     """
 
-    def __init__(self, preset: str, stall_seconds: float, log: Path) -> None:
+    def __init__(self, preset: str, stall_seconds: float, log: Path, number: int) -> None:
         cv2.setNumThreads(1)
+        spread_over_devices(number)
         memory.return_large_blocks()
         self._preset = preset
         self._stall_seconds = stall_seconds
@@ -170,7 +172,7 @@ class WorkerPool:
         actor = ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=0)(Worker)
         for number in range(self.size):
             log = self._logs / f"{number:03d}.log"
-            self._actors.append(actor.remote(self._preset, self._run.stall_seconds, log))
+            self._actors.append(actor.remote(self._preset, self._run.stall_seconds, log, number))
             self._idle.put(Lease(self._actors[-1], log))
 
     def _connect(self) -> None:

@@ -108,7 +108,8 @@ def offscreen_renderer(width: int, height: int) -> Any:
             f"A picture of {width}x{height} pixels cannot be drawn: OpenGL draws up to "
             f"{_largest[0]}x{_largest[1]} here. Ask for a smaller one."
         )
-    _renderer.viewport_width, _renderer.viewport_height = width, height
+    for renderer in (_renderer, _renderer._renderer):
+        renderer.viewport_width, renderer.viewport_height = width, height
     return _renderer
 
 
@@ -122,7 +123,6 @@ def drawing(width: int, height: int) -> Iterator[Any]:
     offscreen = offscreen_renderer(width, height)
     try:
         offscreen._platform.make_current()
-        offscreen._renderer.viewport_width, offscreen._renderer.viewport_height = width, height
         yield offscreen._renderer
     except BaseException as failure:
         _give_up()

@@ -193,7 +193,9 @@ def test_another_checkpoint_keeps_the_frames(job: ClipJob, monkeypatch: pytest.M
     assert data_of(again)["rgb.000.jpg"] == b"kept"
 
 
-def test_content_keys_follow_from_bytes_code_weights_and_parameters_alone(job: ClipJob) -> None:
+def test_content_keys_follow_from_bytes_code_weights_and_parameters_alone(
+    job: ClipJob, tmp_path: Path
+) -> None:
     def differing(job: ClipJob, lineage: Lineage = LINEAGE) -> set[str]:
         keys = content_keys(job.clip, job.settings, lineage)
         return {name for name in everything if getattr(keys, name) != getattr(first, name)}
@@ -210,6 +212,14 @@ def test_content_keys_follow_from_bytes_code_weights_and_parameters_alone(job: C
     assert differing(job, replace(LINEAGE, weights={"model": "ff"})) == everything - {"frames"}
     with_body = replace(job, settings=replace(job.settings, body_model="anny"))
     assert differing(with_body) == {"body", "conditions", "sample"}
+    first = content_keys(with_body.clip, with_body.settings, LINEAGE)
+    colours = tmp_path / "colours.npy"
+    np.save(colours, np.zeros((3, 3), np.uint8))
+    of_own = replace(with_body, settings=replace(with_body.settings, colours=str(colours)))
+    assert differing(of_own) == {"conditions", "sample"}
+    first = content_keys(of_own.clip, of_own.settings, LINEAGE)
+    renamed = colours.rename(tmp_path / "renamed.npy")
+    assert differing(replace(of_own, settings=replace(of_own.settings, colours=str(renamed)))) == set()
 
 
 @pytest.mark.parametrize(
@@ -341,10 +351,15 @@ def test_another_fit_keeps_the_keypoints_and_another_drawing_keeps_the_body(
     assert poses["body_model"].tolist() == ["none"] and not poses["body_surface_valid"].any()
 
     images = [name for name in old.members if name.startswith(STORED_CONDITIONS)]
-    marked = OldSample(old.keys, {**old.members, **{name: b"kept" for name in images}})
+    meta = json.loads(old.members["meta.json"])
+    assert meta["conditions"]["smpl_cs"]["colours"] == "made"
+    meta["conditions"]["smpl_cs"]["platform"] = "another"
+    told = {**{name: b"kept" for name in images}, "meta.json": json.dumps(meta).encode()}
+    marked = OldSample(old.keys, {**old.members, **told})
     monkeypatch.setattr(extract_clip_module, "fitted_arrays", refuse)
     kept = data_of(extract_clip(replace(job), Asked(), marked)[1])
     assert {kept[name] for name in images} == {b"kept"}
+    assert json.loads(kept["meta.json"])["conditions"]["smpl_cs"]["platform"] == "another"
     monkeypatch.setattr(content_keys_module, "DRAWING_VERSION", 99)
     again = data_of(extract_clip(job, Asked(), marked)[1])
     assert {name: again[name] for name in images} == {name: old.members[name] for name in images}

@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pipelines.request import Request, check_request
+from renderers.body_models.errors import ColourFileError
 from shards.errors import UserError
 from shards.schema import SCHEMA_VERSION
 
@@ -97,3 +99,11 @@ def test_without_inputs_a_dataset_with_a_ledger_goes_on_and_a_new_one_does_not_b
         {"inputs": [], "out": str(dataset), "workers": 0, "ray_address": None, "stall_seconds": 1.0}
     )
     assert going_on.paths is None
+
+
+def test_colours_that_are_none_are_told_before_anything_is_started(video: Path, tmp_path: Path) -> None:
+    wrong = tmp_path / "colours.npy"
+    np.save(wrong, np.zeros((7, 3), np.uint8))
+    for path in (wrong, tmp_path / "none.npy"):
+        with pytest.raises(ColourFileError, match=path.name):
+            request(video, tmp_path / "out", colours=str(path))
