@@ -28,7 +28,7 @@ from renderers.mannequin.keypoints import keypoint_places
 from renderers.mannequin.person import FACIAL_ACTIONS, Shape
 from renderers.wholebody import BODY, BODY_PARTS, FACE, FEET, LEFT_HAND, RIGHT_HAND
 
-MAX_BODY_ERROR, MAX_HAND_ERROR = 0.12, 0.35
+MAX_BODY_ERROR, MAX_HAND_ERROR = 0.06, 0.35
 """A surface is valid if the median of its found keypoints is seen no further from them than this: shares of
 the person's extent in the picture, of the hand's extent. A hand is not valid either where the arm's wrist is
 further from the hand's own than the hand is large."""
