@@ -136,7 +136,8 @@ def test_ctrl_c_stops_soon_and_the_same_command_goes_on(
 ) -> None:
     whole, _ = left_alone
     out = tmp_path / "dataset"
-    process = start(["extract", str(videos), "--out", str(out), *SETTINGS], home)
+    # One worker, so that there is work left when the first clip is seen.
+    process = start(["extract", str(videos), "--out", str(out), *SETTINGS, "--workers", "1"], home)
     while process.poll() is None and not list((out / ".work" / "staging").glob("*.clip")):
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
