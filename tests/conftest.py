@@ -1,5 +1,6 @@
 """What every test may ask for: the folder of fixtures and clips beside the project, where it is there."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -21,3 +22,8 @@ def shared() -> Path:
     if not (folder / "fixtures").is_dir():
         pytest.skip(f"no fixtures at {folder}")
     return folder
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell's background jobs ignore Ctrl-C, and so would the runs that tests begin and stop by it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
