@@ -18,7 +18,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from extractors.anny_fit.camera import FOCAL_PRIOR, FOCAL_SPREAD, WORLD_TO_CAMERA
-from extractors.anny_fit.rig import SHAPED, STANDARD, FitRig
+from extractors.anny_fit.rig import SHAPED, STANDARD, FitRig, tensor
 from extractors.anny_fit.start import Start
 from renderers.wholebody import FEET, LEFT_HAND, RIGHT_HAND
 
@@ -90,10 +90,10 @@ def refine(
     """The pose of least cost near `start`, after so many steps; with `fit_shape` also the phenotypes.
     `on_step` is called after each."""
     terms = _Terms(rig, observed)
-    begin = _tensor(start.rotations)
-    angles = _tensor(start.angles).requires_grad_()
-    aside = _tensor(view.place[:, :2] / view.place[:, 2:]).requires_grad_()
-    log_depth = _tensor(np.log(view.place[:, 2])).requires_grad_()
+    begin = tensor(start.rotations)
+    angles = tensor(start.angles).requires_grad_()
+    aside = tensor(view.place[:, :2] / view.place[:, 2:]).requires_grad_()
+    log_depth = tensor(np.log(view.place[:, 2])).requires_grad_()
     log_focal = torch.tensor(math.log(view.focal)).requires_grad_()
     shape = torch.zeros(len(SHAPED)).requires_grad_(fit_shape)
     rates = ((angles, _RATE), (aside, _RATE / 4), (log_depth, _RATE / 4), (log_focal, _FOCAL_RATE))
@@ -133,20 +133,16 @@ def refine(
 _TO_CAMERA = torch.as_tensor(WORLD_TO_CAMERA, dtype=torch.float32)
 
 
-def _tensor(values: np.ndarray) -> Tensor:
-    return torch.as_tensor(np.ascontiguousarray(values), dtype=torch.float32)
-
-
 class _Terms:
     """The terms of the cost, each per frame."""
 
     def __init__(self, rig: FitRig, observed: Observed) -> None:
         self._frames = len(observed.pixels)
-        self._pixels, self._sigma = _tensor(observed.pixels), _tensor(observed.sigma)
-        self._weights, self._smooth = _tensor(observed.weights), _tensor(observed.smooth)
+        self._pixels, self._sigma = tensor(observed.pixels), tensor(observed.sigma)
+        self._weights, self._smooth = tensor(observed.weights), tensor(observed.smooth)
         self._first, self._second = torch.as_tensor(observed.pairs).unbind(1)
-        self._directions = _tensor(observed.directions)
-        self._direction_weights = _tensor(observed.direction_weights)
+        self._directions = tensor(observed.directions)
+        self._direction_weights = tensor(observed.direction_weights)
         self._spread, self._low, self._high, self._middle = (
             torch.tensor([float(getattr(angle, name)) for angle in rig.angles])
             for name in ("spread", "low", "high", "middle")

@@ -159,11 +159,11 @@ def fit_rig(shape: Shape, may_change: bool = True) -> FitRig:
         rest=rig_of(person),
         used=used,
         angles=angles,
-        axes=_tensor(axes.reshape(len(angles), -1)),
-        heads=_tensor(person.heads[used]),
-        points=_tensor(places.at_rest),
-        head_shapes=_tensor(head_shapes),
-        point_shapes=_tensor(point_shapes),
+        axes=tensor(axes.reshape(len(angles), -1)),
+        heads=tensor(person.heads[used]),
+        points=tensor(places.at_rest),
+        head_shapes=tensor(head_shapes),
+        point_shapes=tensor(point_shapes),
         point_bone=torch.as_tensor([place[bone] for bone in following.tolist()]),
         parents=torch.as_tensor(parents[1:]),
         levels=tuple(
@@ -197,7 +197,8 @@ def _used_bones(
     return np.array(used), np.array(parents), levels
 
 
-def _tensor(values: np.ndarray) -> Tensor:
+def tensor(values: np.ndarray) -> Tensor:
+    """The values in the fit's own precision, float32."""
     return torch.as_tensor(np.ascontiguousarray(values), dtype=torch.float32)
 
 

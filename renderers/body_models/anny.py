@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from renderers.body_models.colours import RELEASED, colour_scalar, read_colours, vertex_colours
+from renderers.body_models.batches import check_parameters
+from renderers.body_models.colours import RELEASED, kept_scalar, read_colours, vertex_colours
 from renderers.body_models.hand_patch import hand_patch
 from renderers.body_models.interface import BodyParameters, HandPatch, Surface
 from renderers.mannequin.keypoints import Places, keypoint_places
@@ -66,10 +67,8 @@ class AnnyBody:
 
     @functools.cached_property
     def colour_scalar(self) -> Float[np.ndarray, "vertices"]:
-        """The number of each vertex that made colours are of, in [0, 1]. It takes some seconds: only the
-        colours are kept in the cache.
-        """
-        return colour_scalar(self._rest, self.triangles, self._anchors())
+        """The number of each vertex that made colours are of, in [0, 1]."""
+        return kept_scalar(self._rest, self.triangles, self._anchors())
 
     @property
     def _rest(self) -> Float[np.ndarray, "vertices 3"]:
@@ -100,7 +99,11 @@ class AnnyBody:
         )
 
     def surface(self, parameters: BodyParameters) -> Surface:
-        """The body in every frame. A frame takes 3 ms, one of another shape than the last 30 more."""
+        """The body in every frame. A frame takes 3 ms, one of another shape than the last 30 more.
+
+        Raises ValueError for parameters that are not this model's.
+        """
+        check_parameters(self, parameters)
         vertices = np.empty((len(parameters.pose), len(self._drawn), 3))
         joints = np.empty((len(parameters.pose), len(self.joint_names), 3))
         for frame, (person, transforms, face) in enumerate(_posed(parameters)):

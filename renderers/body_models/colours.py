@@ -94,10 +94,20 @@ def vertex_colours(
     triangles: Int[np.ndarray, "triangles 3"],
     anchors: Mapping[int, float],
 ) -> UInt8[np.ndarray, "vertices 3"]:
-    """The RGB colour of each vertex: OpenCV's JET of `colour_scalar` in whole numbers from 0 to LEVELS.
+    """The RGB colour of each vertex: OpenCV's JET of `kept_scalar` in whole numbers from 0 to LEVELS.
 
-    The scalar is kept in the folder of `renderers.cache_folder`, under the SHA-256 of what it was made from;
-    a damaged file there is made again. Raises as `colour_scalar` does.
+    Raises as `colour_scalar` does.
+    """
+    return jet(kept_scalar(vertices, triangles, anchors))
+
+
+def kept_scalar(
+    vertices: Float[np.ndarray, "vertices 3"],
+    triangles: Int[np.ndarray, "triangles 3"],
+    anchors: Mapping[int, float],
+) -> Float[np.ndarray, "vertices"]:
+    """`colour_scalar`, kept in the folder of `renderers.cache_folder`, under the SHA-256 of what it was made
+    from; a damaged file there is made again. Raises as `colour_scalar` does.
     """
     path = cache_folder() / f"smpl-cs-{_inputs_digest(vertices, triangles, anchors)}.npy"
     scalar = _read_cache(path)
@@ -106,7 +116,7 @@ def vertex_colours(
         # A folder that cannot be written to costs some seconds each time, not the run.
         with contextlib.suppress(OSError):
             _write_cache(path, scalar)
-    return jet(scalar)
+    return scalar
 
 
 def jet(scalar: Float[np.ndarray, "vertices"]) -> UInt8[np.ndarray, "vertices 3"]:

@@ -67,6 +67,14 @@ class BodyModel(Protocol):
         ...
 
     @property
+    def colour_scalar(self) -> Float[np.ndarray, "vertices"] | None:
+        """The number of each vertex, in [0, 1], of which the made colours are OpenCV's JET (`colours.jet`).
+
+        None for a hand, which has one colour. A file of colours of the user's own does not change it.
+        """
+        ...
+
+    @property
     def hands(self) -> tuple[HandPatch, ...]:
         """The left and right hand's patches; empty where the model is a hand itself."""
         ...
@@ -79,16 +87,5 @@ class BodyModel(Protocol):
         """The parameters of the mirror image, x negated in the model's world: left and right change places.
 
         Exact for a model whose template and shapes are symmetric.
-        """
-        ...
-
-
-class ScalarColoured(Protocol):
-    """A body model that is a whole body, whose made colours tell its parts apart; a hand has one colour."""
-
-    @property
-    def colour_scalar(self) -> Float[np.ndarray, "vertices"]:
-        """The number of each vertex, in [0, 1], of which the made colours are OpenCV's JET (`colours.jet`). A
-        file of colours of the user's own does not change it.
         """
         ...

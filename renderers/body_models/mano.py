@@ -76,6 +76,7 @@ class Mano:
     shape_count = 10
     expression_count = 0
     hands: tuple[HandPatch, ...] = ()
+    colour_scalar = None
 
     def __init__(self, folder: Path | None, side: Literal["left", "right"] = "right") -> None:
         """Load the hand. Raises ModelFileError if the file is missing or not right."""

@@ -21,7 +21,7 @@ from smplx.joint_names import JOINT_NAMES
 from smplx.vertex_ids import vertex_ids
 
 from renderers.body_models.batches import batches
-from renderers.body_models.colours import RELEASED, colour_scalar, read_colours, vertex_colours
+from renderers.body_models.colours import RELEASED, kept_scalar, read_colours, vertex_colours
 from renderers.body_models.errors import ModelFileError
 from renderers.body_models.hand_patch import hand_patch
 from renderers.body_models.interface import BodyParameters, HandPatch, Surface
@@ -125,10 +125,8 @@ class Smplx:
 
     @cached_property
     def colour_scalar(self) -> Float[np.ndarray, "vertices"]:
-        """The number of each vertex that made colours are of, in [0, 1]. It takes some seconds: only the
-        colours are kept in the cache.
-        """
-        return colour_scalar(self._template, self.triangles, _anchors())
+        """The number of each vertex that made colours are of, in [0, 1]."""
+        return kept_scalar(self._template, self.triangles, _anchors())
 
     @cached_property
     def hands(self) -> tuple[HandPatch, ...]:

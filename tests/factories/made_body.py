@@ -43,6 +43,7 @@ class MadeBody:
     joint_names: tuple[str, ...] = ("trunk", "hand.L", "hand.R")
     shape_count = 2
     expression_count = 1
+    colour_scalar = None
     triangles = np.concatenate([_SIDES + 8 * box for box in range(3)])
     hands = tuple(HandPatch(np.arange(8 * box, 8 * box + 8), _SIDES) for box in (1, 2))
 

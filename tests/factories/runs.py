@@ -83,3 +83,23 @@ def files_of(dataset: Path) -> dict[str, str]:
         str(path.relative_to(dataset)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(files)
     }
+
+
+DYING = """
+import os, sys
+
+steps, last, folder = 0, int(sys.argv[1]), sys.argv[2]
+
+def step(*_):
+    global steps
+    steps += 1
+    if steps == last:
+        os._exit(9)
+
+def die_at(*events):
+    fsync = os.fsync
+    os.fsync = lambda file: (step(), fsync(file))
+    sys.addaudithook(lambda event, given: event in events and str(given[0]).startswith(folder) and step())
+"""
+"""The beginning of a script that dies (exit code 9) before step number argv[1] of what it does to the folder
+argv[2]: a file synced, or one of the audit events that it gives to `die_at`."""

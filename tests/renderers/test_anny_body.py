@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import functools
 from dataclasses import replace
-from typing import Any
 
-import anny
 import numpy as np
 import pytest
 import torch
 import trimesh
-from anny.models.model_data import ModelData
 from jaxtyping import Float, Int
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
@@ -23,8 +20,9 @@ from renderers.body_models.anny import PHENOTYPES, AnnyBody
 from renderers.body_models.interface import BodyParameters
 from renderers.body_models.load import load_body_model
 from renderers.mannequin.keypoints import keypoint_places
-from renderers.mannequin.person import FACIAL_ACTIONS, Person, Shape, build_cache, facial_actions, make_person
+from renderers.mannequin.person import FACIAL_ACTIONS, Person, Shape, facial_actions, make_person
 from renderers.wholebody import FLIP
+from tests.factories.anny_model import anny_model
 
 _ROUNDING = 1e-5
 """Metres; Anny computes with 32 bits."""
@@ -40,16 +38,6 @@ X_TURNED = np.array([-1.0, 1.0, 1.0])
 @functools.cache
 def body() -> AnnyBody:
     return AnnyBody()
-
-
-@functools.cache
-def anny_model() -> Any:
-    return anny.Anny.from_model_data(
-        ModelData.load_safetensors(build_cache()),
-        skinning_method="lbs",
-        bone_orientation="cached",
-        root_identity_orientation=False,
-    )
 
 
 def drawn_parameters(seed: int, frames: int = 1, *, turn: float = 0.3) -> BodyParameters:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import anny
 import numpy as np
 import pytest
 import torch
-from anny.models.model_data import ModelData
 from jaxtyping import Float
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
@@ -24,7 +20,6 @@ from renderers.mannequin.person import (
     FACIAL_ACTIONS,
     Person,
     Shape,
-    build_cache,
     draw_shape,
     facial_actions,
     make_person,
@@ -34,6 +29,7 @@ from renderers.mannequin.pose import FACE_ACTIONS, Place, posed_bones
 from renderers.mannequin.spec import Spec
 from renderers.mannequin.video import make_video
 from renderers.wholebody import FACE
+from tests.factories.anny_model import anny_model
 
 _ROUNDING = 1e-5
 """Metres; Anny computes with 32 bits, which here is below a thousandth of a millimetre."""
@@ -47,16 +43,6 @@ class AnnyBody:
 
     vertices: Float[np.ndarray, "vertices 3"]
     joints: Float[np.ndarray, "bones 3"]
-
-
-@functools.cache
-def anny_model() -> Any:
-    return anny.Anny.from_model_data(
-        ModelData.load_safetensors(build_cache()),
-        skinning_method="lbs",
-        bone_orientation="cached",
-        root_identity_orientation=False,
-    )
 
 
 def by_anny(

@@ -27,8 +27,8 @@ from shards.tables import DatasetError
 from shards.writer import stage_clip, staged_row
 from tests.factories.dataset import MadeClip, made_members, made_row, make_dataset
 from tests.factories.made_body import MadeBody, load_made_body, made_model, surface_images
+from tests.factories.runs import DYING, ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 CLIPS = (
     MadeClip(0, frames=3, conditions=("smpl_cs", "hands"), body=True),
     MadeClip(1, status=Status.FAILED),
@@ -255,30 +255,12 @@ def test_clips_that_an_unfinished_run_extracted_again_are_not_lost(dataset: Path
     assert waiting.content_key == "newer"
 
 
-KILLED_RUN = """
-import os, sys
+KILLED_RUN = f"""{DYING}
 from pathlib import Path
 from shards.rerender import Rerender, rerender_in_place
 from tests.factories.made_body import MADE_MODELS
 
-steps, last = 0, int(sys.argv[1])
-
-def step():
-    global steps
-    steps += 1
-    if steps == last:
-        os._exit(9)
-
-def before(call):
-    def stepped(*arguments):
-        step()
-        return call(*arguments)
-    return stepped
-
-folder = sys.argv[2]
-os.fsync = before(os.fsync)
-events = {"os.rename", "os.remove"}
-sys.addaudithook(lambda event, arguments: event in events and str(arguments[0]).startswith(folder) and step())
+die_at("os.rename", "os.remove")
 rerender_in_place(Path(folder), None, Rerender(("smpl_cs", "hands"), MADE_MODELS))
 print(steps)
 """

@@ -45,6 +45,8 @@ class MadeHand:
         self.across = np.array([1 if side == "right" else -1, 1, 1])
         self.triangles = np.array([[0, 2, 1] if side == "right" else [0, 1, 2]])
 
+    colour_scalar = None
+
     def surface(self, parameters: BodyParameters) -> Surface:
         corners = np.array([[-0.1, -0.1, 0], [0.3, -0.1, 0], [-0.1, 0.2, 0]])
         vertices = corners * self.across * parameters.shape[:, None] + parameters.translation[:, None]

@@ -29,13 +29,13 @@ from shards.writer import (
     write_shard,
 )
 from tests.factories.dataset import MadeClip, made_members, made_row, stage_clips
+from tests.factories.runs import DYING, ROOT
 
 CLIPS = (
     MadeClip(0),
     MadeClip(1, status=Status.FILTERED),
     MadeClip(3, frames=3, conditions=("hands", "smpl_cs")),
 )
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -217,29 +217,11 @@ def test_damaged_members_are_not_taken_from_an_old_shard(dataset: Path) -> None:
         read_sample_members(dataset, row)
 
 
-KILLED_WRITE = """
-import os, sys
+KILLED_WRITE = f"""{DYING}
 from pathlib import Path
 from shards.writer import write_shard
 
-steps, last = 0, int(sys.argv[1])
-
-def step():
-    global steps
-    steps += 1
-    if steps == last:
-        os._exit(9)
-
-def before(call):
-    def stepped(*arguments):
-        step()
-        return call(*arguments)
-    return stepped
-
-os.fsync = before(os.fsync)
-folder = sys.argv[2]
-events = {"os.rename", "os.remove", "open"}
-sys.addaudithook(lambda event, arguments: event in events and str(arguments[0]).startswith(folder) and step())
+die_at("os.rename", "os.remove", "open")
 write_shard(Path(folder), 0, Path(folder) / "staging", sys.argv[3:])
 """
 
