@@ -7,6 +7,7 @@ import sys
 
 from cyclopts import App, CycloptsError
 
+from extractors.weights.errors import WeightsError
 from renderers.body_models.errors import ModelFileError
 from renderers.mannequin.errors import MannequinError
 from renderers.offscreen import OffscreenError
@@ -20,7 +21,10 @@ app = App(
 )
 app.command("pipelines.commands.extract:extract", name="extract", help="Videos to a dataset.")
 app.command("pipelines.commands.retry:retry", name="retry", help="Try again what failed.")
+app.command("pipelines.commands.plan:plan", name="plan", help="What a run would come to.")
+app.command("pipelines.commands.doctor:doctor", name="doctor", help="What this machine lacks for a run.")
 app.command("renderers.mannequin.command:synth", name="synth", help="Videos of made people, with labels.")
+app.command("extractors.weights.command:app", name="weights", help="Get and check the weights of networks.")
 app.command(shards)
 
 
@@ -36,7 +40,7 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except (UserError, MannequinError, ModelFileError, OffscreenError) as error:
+    except (UserError, MannequinError, ModelFileError, OffscreenError, WeightsError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
 

@@ -1,5 +1,5 @@
-"""One clip, from its video to the members of its sample: decode, keypoints, hand motion, body, conditions,
-stored frames, poses.npz, meta.json.
+"""One clip, from its video to the members of its sample: decode, keypoints, hand motion, body, hands,
+conditions, stored frames, poses.npz, meta.json.
 
 Dimension names: frames F, hands 2 (left, right), points 133 (COCO-WholeBody).
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import cv2
@@ -17,23 +17,35 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from extractors.hand_motion import hand_box, hand_movement, hand_sharpness
-from extractors.interface import FOUND_CONFIDENCE, Extractor, Frame, FramePose
-from pipelines.body_surface import drawn_conditions, fitted_arrays, no_body
+from extractors.interface import FOUND_CONFIDENCE, BodyReader, Extractor, Frame, FramePose, HandReader
+from extractors.smoothing import smooth_boxes, smooth_surfaces
+from pipelines.body_surface import (
+    drawn_conditions,
+    fitted_arrays,
+    models_in,
+    no_body,
+    seen_body_arrays,
+    seen_hand_arrays,
+)
 from pipelines.content_keys import ContentKeys, content_keys
+from pipelines.estimators import Estimators
 from pipelines.frames import read_frames
+from pipelines.presets import FITTED_MODELS
 from pipelines.reasons import Reason
 from pipelines.sample_meta import ClipJob, sample_meta
 from renderers.wholebody import BODY, FACE, LEFT_HAND, RIGHT_HAND
 from shards.drawn_with import drawing_facts, kept_facts, name_colours
 from shards.meta_file import pack_meta, read_meta
-from shards.poses_file import pack_poses, unpack_poses
+from shards.poses_file import pack_poses, pack_some_poses, unpack_poses
 from shards.schema import (
     BODY_ARRAYS,
+    HAND_SURFACE_ARRAYS,
     LEFT,
     META_MEMBER,
     NO_MODEL,
     POSES,
     POSES_MEMBER,
+    RAW_MEMBER,
     RIGHT,
     STORED_CONDITIONS,
     ClipRow,
@@ -44,6 +56,7 @@ from shards.schema import (
     condition_name,
     frame_name,
 )
+from shards.surface_conditions import Models
 
 HANDS = {LEFT: LEFT_HAND, RIGHT: RIGHT_HAND}
 
@@ -58,31 +71,38 @@ class OldSample:
 
 def extract_clip(
     job: ClipJob,
-    extractor: Extractor,
+    estimators: Estimators,
     old: OldSample | None = None,
     on_frame: Callable[[], object] = lambda: None,
 ) -> tuple[ClipRow, list[Member]]:
     """The clip's row and its members; filtered with no members where a person is found in too few frames.
 
     `on_frame` is called for each frame decoded. Raises VideoError where the frames of the plan cannot be read
-    again; what the extractor raises is passed on.
+    again; what an estimator raises is passed on.
     """
-    keys = content_keys(job.clip, job.settings, extractor.lineage)
-    images, poses = _images_and_poses(job, extractor, keys, old, on_frame)
+    keys = content_keys(job.clip, job.settings, estimators.lineages)
+    clip = _Clip(job, estimators, keys, old, on_frame)
+    images, poses = _seen(clip)
     quality = _quality(poses)
     if quality.body_found < job.settings.min_found:
         wanted = job.settings.min_found
         error = f"a person was found in {quality.body_found:.0%} of the frames, {wanted:.0%} are wanted"
         return clip_row(job, keys.sample, Status.FILTERED, Reason.NO_PERSON, error, quality), []
+    raw: dict[str, np.ndarray] = {}
     drawn = _Drawn([], {})
     if job.settings.body_model != NO_MODEL:
-        drawn = _body_and_conditions(poses, job, keys, old, on_frame)
-    meta = sample_meta(job, keys, extractor.lineage, drawn.facts)
+        _fit_body(clip, poses)
+        if estimators.smooth:
+            smoothed = smooth_surfaces(poses, job.stored_size)
+            raw = {name: poses[name] for name in smoothed}
+            poses |= smoothed
+        drawn = _conditions(clip, poses)
     members = [
         *(Member(frame_name(place), image) for place, image in enumerate(images)),
         *drawn.images,
         Member(POSES_MEMBER, pack_poses(poses)),
-        Member(META_MEMBER, pack_meta(meta)),
+        *([Member(RAW_MEMBER, pack_some_poses(raw))] if raw else []),
+        Member(META_MEMBER, pack_meta(sample_meta(job, keys, estimators.lineages, drawn.facts))),
     ]
     return clip_row(job, keys.sample, Status.OK, "", "", quality), members
 
@@ -126,70 +146,142 @@ class _Drawn:
     facts: Mapping[str, Mapping[str, Any]]
 
 
-def _body_and_conditions(
-    poses: dict[str, np.ndarray],
-    job: ClipJob,
-    keys: ContentKeys,
-    old: OldSample | None,
-    on_frame: Callable[[], object],
-) -> _Drawn:
-    """Fill in the body's arrays, and draw what is drawn from them; equal parts of `old` are kept."""
-    if old is not None and old.keys.body == keys.body:
-        kept = unpack_poses(old.members[POSES_MEMBER])
-        poses |= {name: kept[name] for name in BODY_ARRAYS}
-    else:
-        poses |= fitted_arrays(poses, job.stored_size, on_frame)
-    if old is not None and old.keys.conditions == keys.conditions:
+@dataclass(frozen=True)
+class _Clip:
+    """A clip at work: what is to be made of it, by what, and what there is of it."""
+
+    job: ClipJob
+    estimators: Estimators
+    keys: ContentKeys
+    old: OldSample | None
+    on_frame: Callable[[], object]
+
+    @property
+    def models(self) -> Models:
+        return models_in(self.estimators.body_models, self.job.settings.colours_file)
+
+    @property
+    def to_stored(self) -> Float[np.ndarray, "2"]:
+        """From pixels of the video to those of the stored frame, in x and y."""
+        source = self.job.source
+        return np.array(self.job.stored_size, np.float32) / np.array(
+            (source.width, source.height), np.float32
+        )
+
+    def keeps(self, part: str) -> bool:
+        """Whether that part of the old sample, a field of ContentKeys, is still right."""
+        return self.old is not None and getattr(self.old.keys, part) == getattr(self.keys, part)
+
+    def old_poses(self) -> dict[str, np.ndarray]:
+        """What the old sample's numbers were before they were smoothed."""
+        assert self.old is not None
+        poses = unpack_poses(self.old.members[POSES_MEMBER])
+        return poses | (unpack_poses(self.old.members[RAW_MEMBER]) if RAW_MEMBER in self.old.members else {})
+
+
+def _fit_body(clip: _Clip, poses: dict[str, np.ndarray]) -> None:
+    """Fill in the arrays of a body that is fitted to the keypoints."""
+    if clip.job.settings.body_model in FITTED_MODELS:
+        if clip.keeps("body"):
+            kept = clip.old_poses()
+            poses |= {name: kept[name] for name in BODY_ARRAYS}
+        else:
+            poses |= fitted_arrays(poses, clip.models, clip.job.stored_size, clip.on_frame)
+
+
+def _conditions(clip: _Clip, poses: dict[str, np.ndarray]) -> _Drawn:
+    """The images that are drawn from the surfaces; those of the old sample where they are still right."""
+    if clip.old is not None and clip.keeps("conditions"):
         names = [
             condition_name(condition, place)
             for condition in STORED_CONDITIONS
-            for place in range(len(job.clip.frames))
+            for place in range(len(clip.job.clip.frames))
         ]
-        meta = read_meta(old.members[META_MEMBER])
+        meta = read_meta(clip.old.members[META_MEMBER])
         # They may have been drawn on another platform, or in other colours since.
         facts = {condition: kept_facts(meta, condition) for condition in STORED_CONDITIONS}
-        return _Drawn([Member(name, old.members[name]) for name in names], facts)
-    file = job.settings.colours_file
-    images = drawn_conditions(poses, job.stored_size, file, on_frame)
-    return _Drawn(images, {name: drawing_facts(name, name_colours(file)) for name in STORED_CONDITIONS})
+        return _Drawn([Member(name, clip.old.members[name]) for name in names], facts)
+    images = drawn_conditions(poses, clip.models, clip.job.stored_size, clip.on_frame)
+    colours = name_colours(clip.job.settings.colours_file)
+    return _Drawn(images, {name: drawing_facts(name, colours) for name in STORED_CONDITIONS})
 
 
-def _images_and_poses(
-    job: ClipJob,
-    extractor: Extractor,
-    keys: ContentKeys,
-    old: OldSample | None,
-    on_frame: Callable[[], object],
-) -> tuple[list[bytes], dict[str, np.ndarray]]:
-    """The stored frames and the arrays of poses.npz; what `old` holds under an equal key is taken from
-    there.
+def _seen(clip: _Clip) -> tuple[list[bytes], dict[str, np.ndarray]]:
+    """The stored frames and the arrays of poses.npz, but for those of a fitted body; what the old sample
+    holds under an equal key is taken from there, and the video is read once for all that is not.
     """
-    size = job.stored_size
-    to_stored = np.array(size, np.float32) / np.array([job.source.width, job.source.height], np.float32)
+    job, estimators = clip.job, clip.estimators
     images: list[bytes] = []
     poses = _empty_poses(job.clip)
-    needs_images = needs_keypoints = needs_motion = True
-    if old is not None and old.keys.frames == keys.frames:
-        images = [old.members[frame_name(place)] for place in range(len(job.clip.frames))]
-        needs_images = False
-    if old is not None and old.keys.keypoints == keys.keypoints:
-        poses = unpack_poses(old.members[POSES_MEMBER]) | no_body(len(job.clip.frames))
-        needs_keypoints = False
-        needs_motion = old.keys.hand_motion != keys.hand_motion
-    if needs_images or needs_keypoints or needs_motion:
-        frames = read_frames(job.source, job.clip.frames, job.clip.times, on_frame)
-        posed = _with_poses(frames, extractor, poses, to_stored) if needs_keypoints else frames
+    if clip.keeps("frames") and clip.old is not None:
+        images = [clip.old.members[frame_name(place)] for place in range(len(job.clip.frames))]
+    needs_images, needs_keypoints = not images, not clip.keeps("keypoints")
+    needs_motion = needs_keypoints or not clip.keeps("hand_motion")
+    if not needs_keypoints:
+        kept = clip.old_poses()
+        poses |= {name: kept[name] for name in POSES.keys() - BODY_ARRAYS.keys()}
+    bodies = hands = None
+    if estimators.body is not None and not clip.keeps("body"):
+        bodies = estimators.body.reader()
+    if estimators.hands is not None and not clip.keeps("hands"):
+        hands = estimators.hands.reader()
+    if needs_images or needs_motion or bodies or hands:
+        frames = _with_boxes(read_frames(job.source, job.clip.frames, job.clip.times, clip.on_frame), clip)
+        posed = (
+            _with_poses(frames, estimators.keypoints, poses, clip.to_stored) if needs_keypoints else frames
+        )
         coding: list[Future[bytes]] = []
         with ThreadPoolExecutor(1, "encode") as encoder:
             for place, frame in enumerate(posed):
                 if needs_images:
-                    coding.append(encoder.submit(encode_jpeg, frame.image, size, job.settings.jpeg_quality))
+                    quality = job.settings.jpeg_quality
+                    coding.append(encoder.submit(encode_jpeg, frame.image, job.stored_size, quality))
                 if needs_motion:
-                    _measure_sharpness(frame.image, poses, place, to_stored)
+                    _measure_sharpness(frame.image, poses, place, clip.to_stored)
+                if bodies is not None:
+                    bodies.add(frame)
+                    clip.on_frame()
+                if hands is not None:
+                    # As they are stored, so that kept keypoints give the same hands.
+                    keypoints = poses["keypoints"][place] / clip.to_stored
+                    left, right = map(bool, poses["hand_valid"][place])
+                    hands.add(frame, keypoints, poses["confidence"][place], (left, right))
+                    clip.on_frame()
         images += [image.result() for image in coding]
         if needs_motion:
-            _measure_movement(poses, min(size))
+            _measure_movement(poses, min(job.stored_size))
+    if estimators.body is not None:
+        poses |= _body_arrays(clip, estimators.body.body_model, bodies, poses)
+    if estimators.hands is not None:
+        poses |= _hand_arrays(clip, estimators.hands.hand_model, hands)
     return images, poses
+
+
+def _body_arrays(
+    clip: _Clip, model: str, bodies: BodyReader | None, poses: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Those of a body that a network sees; of the old sample where there is no reader."""
+    if bodies is None:
+        kept = clip.old_poses()
+        return {name: kept[name] for name in BODY_ARRAYS.keys() - HAND_SURFACE_ARRAYS}
+    return seen_body_arrays(bodies.finish(), clip.models(model), poses, clip.to_stored)
+
+
+def _hand_arrays(clip: _Clip, model: str, hands: HandReader | None) -> dict[str, np.ndarray]:
+    """Those of hands that a network sees; of the old sample where there is no reader."""
+    if hands is None:
+        kept = clip.old_poses()
+        return {name: kept[name] for name in HAND_SURFACE_ARRAYS}
+    return seen_hand_arrays(hands.finish(), clip.models(model, side="right"), clip.to_stored)
+
+
+def _with_boxes(frames: Iterable[Frame], clip: _Clip) -> Iterator[Frame]:
+    """The frames, each with where the plan says that the clip's person was detected."""
+    boxes = np.array(clip.job.clip.boxes, np.float32).reshape(-1, 4)
+    if clip.estimators.smooth and len(boxes):
+        boxes = smooth_boxes(boxes, np.array(clip.job.clip.times)).astype(np.float32)
+    for place, frame in enumerate(frames):
+        yield replace(frame, box=boxes[place]) if len(boxes) else frame
 
 
 def _with_poses(

@@ -1,4 +1,5 @@
-"""Videos to dataset: the flow `extract-poses`, one task for each video scanned and each shard extracted.
+"""Videos to dataset: the flow `extract-poses`, one task for each video scanned or searched for people, and
+each shard extracted.
 
 It is called directly by `dancemill extract`, and deployed under the same name by prefect.yaml.
 """
@@ -8,8 +9,8 @@ from __future__ import annotations
 from prefect import flow
 
 from pipelines import stages
+from pipelines.estimators import lineages_of
 from pipelines.ledger import Summary
-from pipelines.presets import lineage_of
 from pipelines.progress import progress_bars
 from pipelines.reasons import Reason
 from pipelines.request import check_request
@@ -43,7 +44,26 @@ def extract_poses(
     min_found: float | None = None,
     body_model: str | None = None,
     colours: str | None = None,
+    detector: str | None = None,
+    min_person_height: int | None = None,
+    max_people: int | None = None,
+    min_visible: float | None = None,
+    weights: str | None = None,
+    wholebody: str | None = None,
+    feet: str | None = None,
+    body_network: str | None = None,
+    hand_boxes: str | None = None,
+    backend: str | None = None,
+    flip_test: bool | None = None,
+    compat_bgr: bool | None = None,
+    smooth: bool | None = None,
+    precision: str | None = None,
+    channels_last: bool | None = None,
+    compile: bool | None = None,
+    batch: int | None = None,
+    policy: str | None = None,
     workers: int = 0,
+    workers_per_gpu: int = 2,
     ray_address: str | None = None,
     stall_seconds: float = 120.0,
     retry_reasons: list[Reason] | None = None,
@@ -57,18 +77,18 @@ def extract_poses(
     """
     request = check_request(locals())
     settings = request.settings
-    preset = settings.sample.preset
     with open_workspace(request.dataset) as workspace, progress_bars() as bars:
-        lineage = lineage_of(preset)
+        lineages = lineages_of(settings)
         earlier = stages.rows_if_there(workspace.dataset / LEDGER, VideoRow)
-        with WorkerPool(request.run, preset, workspace.worker_logs) as pool:
-            run = stages.Run(workspace, settings, lineage, pool, request.retry_reasons, bars, earlier)
+        with WorkerPool(request.run, settings, workspace.worker_logs) as pool:
+            run = stages.Run(workspace, settings, lineages, pool, request.retry_reasons, bars, earlier)
             videos = stages.hash_inputs(whole(run), whole(request.paths))
             scans = stages.scan_videos(run, videos)
-            plan = stages.plan_clips(whole(run), whole(videos), whole(scans))
+            looked = stages.look_for_people(run, videos, scans)
+            plan = stages.plan_clips(whole(run), whole(videos), whole(looked))
             extracted = stages.extract_shards(run, plan)
             summary = stages.write_index_and_ledger(
-                whole(run), whole(videos), whole(scans), whole(plan), whole(extracted)
+                whole(run), whole(videos), whole(looked.scans), whole(plan), whole(extracted)
             )
     if summary.errors or summary.everything_failed or (strict and not summary.is_clean):
         raise RunFailedError(summary)

@@ -5,14 +5,16 @@ timestamps.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import av
 
 from extractors.interface import Frame
 from pipelines.reasons import Reason
+from pipelines.scan import VideoScan
 from pipelines.video import Damage, VideoError, decode, open_video, upright
+from shards.schema import VideoRow
 
 SEEK_MARGIN_S = 1.0
 """Decoding begins at a keyframe this much before the first wanted frame: containers index by decoding time,
@@ -35,6 +37,12 @@ class VideoSource:
     rotation: int
     codec: str
     exact_times: bool
+
+    @classmethod
+    def of(cls, path: Path, video: VideoScan | VideoRow) -> VideoSource:
+        """The video in that file, as its scan or its row of the ledger knows it."""
+        facts = (getattr(video, field.name) for field in fields(cls) if field.name != "path")
+        return cls(path, *facts)
 
 
 def read_frames(

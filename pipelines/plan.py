@@ -1,11 +1,13 @@
-"""How videos are cut into clips and clips given to shards: pure functions of the scans, fixed before any
-extraction.
+"""How videos are cut into clips and clips given to shards: pure functions of the scans, and of the people
+found in them, fixed before any extraction.
+
+Dimension names: tracks, frames those that are chosen of a shot.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -18,7 +20,6 @@ from shards.schema import PlanRow, Status
 UNPLACED = -1
 """The shard of a clip that the plan itself filtered out."""
 
-_TRACK = 0
 _SLACK_S = 1e-6
 """Timestamps are rounded; a frame this little before a window's edge is on it."""
 
@@ -57,42 +58,107 @@ def choose_frames(times: Float[np.ndarray, "frames"], fps: float) -> Int[np.ndar
     return chosen
 
 
-def clips_of_video(scan: VideoScan, settings: PlanSettings) -> list[PlanRow]:
-    """The clips of one video, in order of time, not yet given to shards; what is too short is a filtered
-    row.
+@dataclass(frozen=True)
+class VideoPeople:
+    """The boxes of the people of each shot, x0 y0 x1 y1 in pixels of the upright video, in the frames that
+    `chosen_frames` gives; NaN where a person was not detected.
     """
-    times = np.array(scan.times)
-    shots = enumerate(scan.shots)
-    return [
-        row
-        for shot, (first, end) in shots
-        for row in _clips_of_shot(scan, shot, first, times[first:end], settings)
-    ]
+
+    shots: tuple[Float[np.ndarray, "tracks frames 4"], ...]
+
+
+def chosen_frames(
+    scan: VideoScan, shot: int, fps: float
+) -> tuple[Int[np.ndarray, "frames"], Float[np.ndarray, "frames"]]:
+    """Numbers and times of the frames that are taken of a shot."""
+    first, end = scan.shots[shot]
+    times = np.array(scan.times[first:end])
+    chosen = choose_frames(times, fps)
+    return first + chosen, times[chosen]
+
+
+def clips_of_video(
+    scan: VideoScan, settings: PlanSettings, people: VideoPeople | None = None
+) -> list[PlanRow]:
+    """The clips of one video, by shot, track and time, not yet given to shards; what is left out is a
+    filtered row. Without `people` each shot is one track, in which the extractor is to find its person.
+    """
+    return [row for shot, _ in enumerate(scan.shots) for row in _clips_of_shot(scan, shot, settings, people)]
 
 
 def _clips_of_shot(
-    scan: VideoScan, shot: int, first_of_shot: int, times: Float[np.ndarray, "frames"], settings: PlanSettings
+    scan: VideoScan, shot: int, settings: PlanSettings, people: VideoPeople | None
 ) -> Iterator[PlanRow]:
-    chosen = choose_frames(times, settings.fps)
-    numbers, times = first_of_shot + chosen, times[chosen]
-    step = settings.clip_seconds - settings.overlap_seconds
+    numbers, times = chosen_frames(scan, shot, settings.fps)
     interval = max(scan.interval_s, 1 / settings.fps)
-    for first, end in _windows(times, settings.clip_seconds, step).items():
-        duration = times[end - 1] - times[first] + interval
-        row = PlanRow(
-            key=f"{scan.video_id}-{shot:04d}-{_TRACK:02d}-{numbers[first]:07d}",
-            video_id=scan.video_id,
-            shot=shot,
-            track_id=_TRACK,
-            first_frame=int(numbers[first]),
-            frames=tuple(numbers[first:end].tolist()),
-            times=tuple(times[first:end].tolist()),
-            shard=UNPLACED,
-        )
-        if duration < settings.min_clip_seconds - _SLACK_S:
-            error = f"{duration:.2f} s, {settings.min_clip_seconds:g} s are wanted"
-            row = replace(row, status=Status.FILTERED, reason=Reason.SHOT_TOO_SHORT, error=error)
-        yield row
+
+    def clips(track: int, taken: slice) -> Iterator[tuple[PlanRow, slice]]:
+        """The windows of a track that is there in those frames, each with its frames' places."""
+        step = settings.clip_seconds - settings.overlap_seconds
+        own = times[taken]
+        for first, end in _windows(own, settings.clip_seconds, step).items():
+            places = slice(taken.start + first, taken.start + end)
+            row = PlanRow(
+                key=f"{scan.video_id}-{shot:04d}-{track:02d}-{numbers[places.start]:07d}",
+                video_id=scan.video_id,
+                shot=shot,
+                track_id=track,
+                first_frame=int(numbers[places.start]),
+                frames=tuple(numbers[places].tolist()),
+                times=tuple(times[places].tolist()),
+                shard=UNPLACED,
+            )
+            duration = own[end - 1] - own[first] + interval
+            if duration < settings.min_clip_seconds - _SLACK_S:
+                error = f"{duration:.2f} s, {settings.min_clip_seconds:g} s are wanted"
+                row = replace(row, status=Status.FILTERED, reason=Reason.SHOT_TOO_SHORT, error=error)
+            yield row, places
+
+    whole_shot = slice(0, len(numbers))
+    if people is None:
+        yield from (row for row, _ in clips(0, whole_shot))
+        return
+    boxes = people.shots[shot]
+    if not len(boxes):
+        for row, _ in clips(0, whole_shot):
+            yield _filtered(row, Reason.NO_PERSON, f"the detector {settings.detector} saw nobody")
+        return
+    kept = _largest(boxes, settings.max_people)
+    for track, own_boxes in enumerate(boxes):
+        there = np.flatnonzero(np.isfinite(own_boxes).all(1))
+        for row, places in clips(track, slice(int(there[0]), int(there[-1]) + 1)):
+            row = replace(row, boxes=tuple(map(float, own_boxes[places].ravel())))
+            if track not in kept:
+                error = f"one of {len(boxes)} people, of whom the {settings.max_people} largest are kept"
+                row = _filtered(row, Reason.TOO_MANY_PEOPLE, error)
+            yield _judged(row, own_boxes[places], settings)
+
+
+def _largest(boxes: Float[np.ndarray, "tracks frames 4"], count: int) -> set[int]:
+    """The tracks whose boxes cover most, summed over the shot."""
+    sides = np.nan_to_num(boxes[..., 2:] - boxes[..., :2])
+    covered = sides.prod(-1).sum(-1)
+    return set(np.argsort(-covered, kind="stable")[:count].tolist())
+
+
+def _judged(row: PlanRow, boxes: Float[np.ndarray, "frames 4"], settings: PlanSettings) -> PlanRow:
+    """The clip, filtered if its person is too small or too seldom seen."""
+    seen = np.isfinite(boxes).all(1)
+    if seen.mean() < settings.min_visible:
+        error = f"detected in {seen.mean():.0%} of the frames, {settings.min_visible:.0%} are wanted"
+        return _filtered(row, Reason.SELDOM_SEEN, error)
+    height = float(np.median(boxes[seen, 3] - boxes[seen, 1]))
+    if height < settings.min_person_height:
+        error = f"{height:.0f} pixels high, {settings.min_person_height} are wanted"
+        return _filtered(row, Reason.PERSON_TOO_SMALL, error)
+    return row
+
+
+def _filtered(row: PlanRow, reason: Reason, error: str) -> PlanRow:
+    """The row with that reason, unless it has one."""
+    if row.status is Status.FILTERED:
+        return row
+    return replace(row, status=Status.FILTERED, reason=reason, error=error)
 
 
 def _windows(times: Float[np.ndarray, "chosen"], length_s: float, step_s: float) -> dict[int, int]:
@@ -112,13 +178,21 @@ def _windows(times: Float[np.ndarray, "chosen"], length_s: float, step_s: float)
     return windows
 
 
-def extend_plan(plan: Sequence[PlanRow], scans: Iterable[VideoScan], settings: PlanSettings) -> list[PlanRow]:
-    """The plan with the clips of further videos, sorted by key.
+def extend_plan(
+    plan: Sequence[PlanRow],
+    scans: Iterable[VideoScan],
+    settings: PlanSettings,
+    people: Mapping[str, VideoPeople] | None = None,
+) -> list[PlanRow]:
+    """The plan with the clips of further videos, sorted by key; `people` are by video id, and needed where
+    the settings name a detector.
 
     Clips already planned keep their shards; new ones are sorted by key, which begins with the video's content
     hash, and fill new shards in that order.
     """
-    rows = sorted((row for scan in scans for row in clips_of_video(scan, settings)), key=lambda row: row.key)
+    found = people or {}
+    cut = (row for scan in scans for row in clips_of_video(scan, settings, found.get(scan.video_id)))
+    rows = sorted(cut, key=lambda row: row.key)
     placed = [row for row in rows if row.status is Status.PENDING]
     first = max((row.shard for row in plan), default=UNPLACED) + 1
     new = [replace(row, shard=first + place // settings.clips_per_shard) for place, row in enumerate(placed)]

@@ -22,6 +22,9 @@ class Reason(StrEnum):
     DUPLICATE = "duplicate"
     SHOT_TOO_SHORT = "shot_too_short"
     NO_PERSON = "no_person"
+    PERSON_TOO_SMALL = "person_too_small"
+    SELDOM_SEEN = "seldom_seen"
+    TOO_MANY_PEOPLE = "too_many_people"
     ALIGNMENT = "alignment"
     EXTRACTION = "extraction"
     WORKER_DIED = "worker_died"
@@ -41,8 +44,11 @@ MEANING: dict[Reason, str] = {
     Reason.TOO_SMALL: "its short side has fewer pixels than wanted",
     Reason.TOO_LARGE: "its declared frame size is beyond the limit",
     Reason.DUPLICATE: "the same bytes as another input",
-    Reason.SHOT_TOO_SHORT: "what is left of the shot is less than the shortest clip wanted",
+    Reason.SHOT_TOO_SHORT: "what is left of the shot, or of a person's time in it, is too short for a clip",
     Reason.NO_PERSON: "a person was found in too few of the clip's frames",
+    Reason.PERSON_TOO_SMALL: "the clip's person is smaller than wanted",
+    Reason.SELDOM_SEEN: "the clip's person was detected in too few of its frames",
+    Reason.TOO_MANY_PEOPLE: "the shot shows more people than are kept, and larger ones",
     Reason.ALIGNMENT: "the frames decoded are not those of the plan: the file has changed",
     Reason.EXTRACTION: "the extractor raised an error",
     Reason.WORKER_DIED: "the worker process died while at it",

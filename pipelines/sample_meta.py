@@ -11,10 +11,10 @@ from typing import Any
 import cv2
 
 from extractors import hand_motion
-from extractors.anny_fit.lineage import body_lineage
 from extractors.interface import Licences, Lineage
 from pipelines.content_keys import ContentKeys
 from pipelines.frames import VideoSource
+from pipelines.lineages import Lineages
 from pipelines.settings import SampleSettings
 from shards.schema import SCHEMA_VERSION, PlanRow
 
@@ -26,7 +26,8 @@ HAND_MOTION = Lineage(
     licences=Licences(code="Apache-2.0", weights="none", body_model="none"),
 )
 
-PERSON_SELECTION = {"embedded": "most prominent: MediaPipe Holistic sees one person a frame"}
+ONE_A_FRAME = "most prominent: MediaPipe Holistic sees one person a frame"
+"""How the person of a clip is chosen where nobody looked for people."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def stored_size(width: int, height: int, short_side: int) -> tuple[int, int]:
 
 
 def sample_meta(
-    job: ClipJob, keys: ContentKeys, lineage: Lineage, drawn: Mapping[str, Mapping[str, Any]]
+    job: ClipJob, keys: ContentKeys, lineages: Lineages, drawn: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
     """The JSON values of meta.json. `drawn` says of each stored condition how its images were drawn
     (`shards.drawn_with.drawing_facts`).
@@ -63,14 +64,19 @@ def sample_meta(
     """
     clip, source = job.clip, job.source
     conditions: dict[str, dict[str, Any]] = {
-        "skeleton": {"from": "poses.npz: keypoints, confidence", "lineage": asdict(lineage)},
+        "skeleton": {"from": "poses.npz: keypoints, confidence", "lineage": asdict(lineages.keypoints)},
         "motion_blur": {
             "from": "poses.npz: keypoints, confidence, sharpness, movement",
             "lineage": asdict(HAND_MOTION),
         },
     }
-    from_body = {"from": "poses.npz: body, hand and camera arrays", "lineage": asdict(body_lineage(lineage))}
-    conditions |= {name: {**from_body, **facts} for name, facts in drawn.items()}
+    surfaces = {"smpl_cs": lineages.body, "hands": lineages.hands}
+    for name, facts in drawn.items():
+        surface = surfaces[name]
+        assert surface is not None
+        drawn_from = {"from": "poses.npz: body, hand and camera arrays", "lineage": asdict(surface)}
+        conditions[name] = {**drawn_from, **facts}
+    people = lineages.people
     own = {"key": clip.key, "member": "rgb"}
     return {
         "schema_version": SCHEMA_VERSION,
@@ -89,7 +95,8 @@ def sample_meta(
         },
         "jpeg": {"quality": job.settings.jpeg_quality, "subsampling": "4:2:0"},
         "preset": job.settings.preset,
-        "person_selection": PERSON_SELECTION[job.settings.preset],
+        "person_selection": ONE_A_FRAME if people is None else f"track {clip.track_id} of the shot",
+        "people": None if people is None else asdict(people),
         "streams": {"target": own, "driving": own, "reference": own},
         "conditions": conditions,
         "body_model": job.settings.body_model,

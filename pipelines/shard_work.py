@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import ray
 from ray.exceptions import RayTaskError
 
-from extractors.interface import Lineage
 from pipelines.content_keys import content_keys
 from pipelines.extract_clip import clip_row
+from pipelines.lineages import Lineages
 from pipelines.reasons import Reason
 from pipelines.sample_meta import ClipJob
 from pipelines.video import first_line
@@ -43,7 +43,7 @@ class Extraction:
 
     workspace: Workspace
     pool: WorkerPool
-    lineage: Lineage
+    lineages: Lineages
     retry_reasons: frozenset[str]
     on_clip: Callable[[], object] = lambda: None
     tried: set[str] = field(default_factory=set)
@@ -103,7 +103,7 @@ def _state(work: ShardWork, run: Extraction) -> _State:
     unfinished = []
     for job in work.jobs:
         key = job.clip.key
-        wanted = content_keys(job.clip, job.settings, run.lineage).sample
+        wanted = content_keys(job.clip, job.settings, run.lineages).sample
         row = staged_row(run.workspace.staging, key)
         if row is not None and _is_right(row, wanted, run):
             staged[key] = row
@@ -171,7 +171,7 @@ def _source_failure(job: ClipJob, run: Extraction) -> tuple[Reason, str] | None:
 
 
 def _stage_failure(job: ClipJob, run: Extraction, reason: Reason, message: str) -> None:
-    content_key = content_keys(job.clip, job.settings, run.lineage).sample
+    content_key = content_keys(job.clip, job.settings, run.lineages).sample
     stage_clip(run.workspace.staging, clip_row(job, content_key, Status.FAILED, reason, message), [])
     run.tried.add(job.clip.key)
     run.on_clip()

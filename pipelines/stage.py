@@ -8,8 +8,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from extractors.interface import Extractor
 from pipelines.content_keys import ContentKeys, content_keys
+from pipelines.estimators import Estimators
 from pipelines.extract_clip import OldSample, clip_row, extract_clip
 from pipelines.sample_meta import ClipJob
 from pipelines.video import VideoError
@@ -21,7 +21,7 @@ from shards.writer import read_sample_members, stage_clip
 
 def extract_and_stage(
     job: ClipJob,
-    extractor: Extractor,
+    estimators: Estimators,
     dataset: Path,
     staging: Path,
     old_row: ClipRow | None,
@@ -31,12 +31,12 @@ def extract_and_stage(
     SampleError.
 
     `old_row` is the committed row of an earlier sample of the clip, whose parts are kept where they are still
-    right. What the extractor raises is passed on.
+    right. What an estimator raises is passed on.
     """
     try:
-        row, members = extract_clip(job, extractor, _old_sample(dataset, old_row), on_frame)
+        row, members = extract_clip(job, estimators, _old_sample(dataset, old_row), on_frame)
     except VideoError as error:
-        key = content_keys(job.clip, job.settings, extractor.lineage).sample
+        key = content_keys(job.clip, job.settings, estimators.lineages).sample
         row, members = clip_row(job, key, Status.FAILED, error.reason, error.message), []
     if row.status is Status.OK:
         check_sample(row, members)

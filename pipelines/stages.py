@@ -17,17 +17,17 @@ from prefect.runtime import task_run
 from prefect.utilities.annotations import quote
 from ray.exceptions import RayTaskError
 
-from extractors.interface import Lineage
 from pipelines.dataset_settings import DatasetSettings, keep
 from pipelines.frames import VideoSource
 from pipelines.ledger import Input, Summary, ledger_rows, plan_with_outcomes, summarise
-from pipelines.plan import extend_plan, video_filter
+from pipelines.lineages import Lineages
+from pipelines.plan import VideoPeople, extend_plan, video_filter
 from pipelines.progress import Bars
 from pipelines.reasons import Reason
 from pipelines.sample_meta import ClipJob
 from pipelines.scan import VideoScan
 from pipelines.shard_work import Extraction, ShardWork, extract_shard, is_done, unfinished_clips
-from pipelines.video import first_line
+from pipelines.video import VideoError, first_line
 from pipelines.workers import WorkerLostError, WorkerPool, call, result_of
 from pipelines.workspace import LEDGER, PLAN, Workspace
 from shards.index import build_index
@@ -50,7 +50,7 @@ class Run:
 
     workspace: Workspace
     settings: DatasetSettings
-    lineage: Lineage
+    lineages: Lineages
     pool: WorkerPool
     retry_reasons: frozenset[str]
     bars: Bars
@@ -171,24 +171,92 @@ def scan_video(path: Path, identity: str, run: Run) -> VideoScan:
     return scan
 
 
+@dataclass(frozen=True)
+class Looked:
+    """What is known of every video once people were looked for: their boxes by video id, and the scans, of
+    which those are failed now where the search was.
+    """
+
+    scans: Mapping[str, VideoScan]
+    people: Mapping[str, VideoPeople]
+
+
+def look_for_people(run: Run, videos: Sequence[Input], scans: Mapping[str, VideoScan]) -> Looked:
+    """Find the people of every video that is not cut into clips yet; nothing where no detector is named."""
+    new = {scan.video_id: scan for scan in _unplanned(run, scans)}
+    if not run.settings.plan.finds_people or not new:
+        return Looked(scans, {})
+    paths = {given.video_id: given.path for given in reversed(videos) if given.video_id}
+    lineage = run.lineages.people
+    assert lineage is not None
+    people = {identity: run.workspace.people(identity, lineage) for identity in new}
+    unknown = [identity for identity, known in people.items() if known is None]
+    after = dict(scans)
+    if unknown:
+        run.pool.start()
+        advance = run.bars.step("people", len(unknown))
+        submitted = _in_window(
+            lambda identity: find_people.submit(paths[identity], whole(new[identity]), whole(run)),
+            unknown,
+            TASKS_PER_WORKER * run.pool.size,
+        )
+        for identity, future in zip(unknown, submitted, strict=True):
+            found = future.result()
+            if isinstance(found, VideoScan):
+                after[identity] = found
+            else:
+                people[identity] = found
+            advance()
+    return Looked(after, {identity: found for identity, found in people.items() if found is not None})
+
+
+def _unplanned(run: Run, scans: Mapping[str, VideoScan]) -> list[VideoScan]:
+    """Videos that are to be cut into clips, and are not yet."""
+    planned = {row.video_id for row in rows_if_there(run.plan_file, PlanRow)}
+    return [
+        scan
+        for identity, scan in sorted(scans.items())
+        if identity not in planned and not scan.reason and video_filter(scan, run.settings.plan) is None
+    ]
+
+
+@task(name="find-people", task_run_name="people-{path.name}", retries=RETRIES, cache_policy=NO_CACHE)
+def find_people(path: Path, scan: VideoScan, run: Run) -> VideoPeople | VideoScan:
+    """Find the people of one video on a worker, and note them; where that fails, the scan failed with why."""
+    lineage = run.lineages.people
+    assert lineage is not None
+    with run.pool.leased() as lease:
+        try:
+            people: VideoPeople = result_of(call(lease, "find_people", path, scan))
+        except WorkerLostError as error:
+            if task_run.run_count <= RETRIES:
+                raise
+            run.pool.check_open()
+            failed = replace(scan, reason=error.reason, error=error.message)
+        except RayTaskError as error:
+            cause = error.cause
+            reason = cause.reason if isinstance(cause, VideoError) else Reason.EXTRACTION
+            failed = replace(scan, reason=reason, error=first_line(cause))
+        else:
+            run.workspace.keep_people(scan.video_id, lineage, people)
+            return people
+    run.workspace.keep_scan(failed)
+    return failed
+
+
 @task(name="plan-clips", retries=RETRIES, cache_policy=NO_CACHE)
-def plan_clips(run: Run, videos: Sequence[Input], scans: Mapping[str, VideoScan]) -> list[PlanRow]:
+def plan_clips(run: Run, videos: Sequence[Input], looked: Looked) -> list[PlanRow]:
     """The dataset's plan with the clips of new videos, written to clips.parquet before any of them is
     extracted.
 
     The ledger goes first: a kill between the two leaves videos that are pending and not planned, and the next
     run plans them, whatever its inputs are.
     """
-    keep(run.workspace, run.settings, run.lineage)
+    keep(run.workspace, run.settings, run.lineages)
     plan = rows_if_there(run.plan_file, PlanRow)
-    planned = {row.video_id for row in plan}
-    settings = run.settings.plan
-    new = [
-        scan
-        for identity, scan in sorted(scans.items())
-        if identity not in planned and not scan.reason and video_filter(scan, settings) is None
-    ]
-    longer = extend_plan(plan, new, settings)
+    settings, scans = run.settings.plan, looked.scans
+    new = _unplanned(run, scans)
+    longer = extend_plan(plan, new, settings, looked.people if settings.finds_people else None)
     write_rows(run.ledger_file, VideoRow, ledger_rows(videos, scans, run.earlier, longer, settings))
     if new or not run.plan_file.exists():
         write_rows(run.plan_file, PlanRow, longer)
@@ -197,7 +265,7 @@ def plan_clips(run: Run, videos: Sequence[Input], scans: Mapping[str, VideoScan]
 
 def extract_shards(run: Run, plan: Sequence[PlanRow]) -> Extracted:
     """Extract and commit every shard that is not as this run would make it."""
-    extraction = Extraction(run.workspace, run.pool, run.lineage, run.retry_reasons)
+    extraction = Extraction(run.workspace, run.pool, run.lineages, run.retry_reasons)
     works = [work for work in _works(run, plan) if not is_done(work, extraction)]
     if not works:
         return Extracted(0, ())
@@ -235,7 +303,7 @@ def extract_one_shard(shard: int, work: ShardWork, extraction: Extraction) -> No
 
 def _works(run: Run, plan: Sequence[PlanRow]) -> Iterator[ShardWork]:
     sources = {
-        row.video_id: _source(row)
+        row.video_id: VideoSource.of(Path(row.path), row)
         for row in rows_if_there(run.ledger_file, VideoRow)
         if row.reason != Reason.DUPLICATE
     }
@@ -249,12 +317,6 @@ def _works(run: Run, plan: Sequence[PlanRow]) -> Iterator[ShardWork]:
             job = ClipJob(row, sources[row.video_id], run.settings.sample)
             shards.setdefault(row.shard, []).append(job)
     return (ShardWork(shard, tuple(jobs)) for shard, jobs in sorted(shards.items()))
-
-
-def _source(row: VideoRow) -> VideoSource:
-    return VideoSource(
-        Path(row.path), row.video_id, row.width, row.height, row.rotation, row.codec, row.exact_times
-    )
 
 
 @task(name="write-index", retries=RETRIES, cache_policy=NO_CACHE)

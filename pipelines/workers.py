@@ -23,10 +23,13 @@ import cv2
 import ray
 from ray.exceptions import AuthenticationError, OutOfMemoryError, RayActorError
 
-from extractors.interface import Extractor
 from pipelines import memory
-from pipelines.body_surface import load_body
-from pipelines.presets import load_extractor
+from pipelines.body_surface import load_body, models_in
+from pipelines.dataset_settings import DatasetSettings
+from pipelines.estimators import Estimators, load_detector, load_estimators
+from pipelines.people import Detector, find_people
+from pipelines.plan import VideoPeople
+from pipelines.presets import MEDIAPIPE
 from pipelines.reasons import Reason
 from pipelines.sample_meta import ClipJob
 from pipelines.scan import VideoScan, scan_video
@@ -58,36 +61,48 @@ class ClusterError(UserError):
 
 
 class Worker:
-    """An actor: it scans videos and extracts clips, one at a time, with extractor and body model loaded at
-    its first clip.
+    """An actor: it scans videos, finds people in them and extracts clips, one at a time. Networks and body
+    models are loaded when they are first needed.
 
     When a frame takes longer than `stall_seconds` the process ends itself: a hanging library call cannot be
     interrupted otherwise. The log says so, and holds the stack that it hung in.
     """
 
-    def __init__(self, preset: str, stall_seconds: float, log: Path, number: int) -> None:
+    def __init__(self, settings: DatasetSettings, stall_seconds: float, log: Path, number: int) -> None:
         cv2.setNumThreads(1)
         spread_over_devices(number)
         memory.return_large_blocks()
-        self._preset = preset
+        self._settings = settings
         self._stall_seconds = stall_seconds
         self._log = log.open("a")
-        self._extractor: Extractor | None = None
+        self._detector: Detector | None = None
+        self._estimators: Estimators | None = None
 
     def scan(self, path: Path, identity: str) -> VideoScan:
         """See pipelines.scan.scan_video."""
         with self._watch() as alive:
             return scan_video(path, identity, alive)
 
+    def find_people(self, path: Path, scan: VideoScan) -> VideoPeople:
+        """See pipelines.people.find_people."""
+        with self._watch(0.0 if self._detector else START_SECONDS) as alive:
+            if self._detector is None:
+                self._detector = load_detector(self._settings)
+            try:
+                return find_people(path, scan, self._settings.plan.fps, self._detector, alive)
+            finally:
+                memory.return_freed()
+
     def extract(self, job: ClipJob, dataset: Path, staging: Path, old_row: ClipRow | None) -> ClipRow:
         """Extract the job's clip, leave it in `staging`, and give its row. See pipelines.stage."""
-        with self._watch(0.0 if self._extractor else START_SECONDS) as alive:
-            if self._extractor is None:
+        with self._watch(0.0 if self._estimators else START_SECONDS) as alive:
+            if self._estimators is None:
+                self._estimators = load_estimators(self._settings)
                 if job.settings.body_model != NO_MODEL:
-                    load_body(job.settings.colours_file)
-                self._extractor = load_extractor(self._preset)
+                    models = models_in(self._estimators.body_models, job.settings.colours_file)
+                    load_body(job.settings.body_model, models)
             try:
-                return extract_and_stage(job, self._extractor, dataset, staging, old_row, alive)
+                return extract_and_stage(job, self._estimators, dataset, staging, old_row, alive)
             finally:
                 memory.return_freed()
 
@@ -129,8 +144,8 @@ class PoolClosedError(Exception):
 class WorkerPool:
     """A fixed number of workers, on a cluster or on a Ray of the run's own, started when there is work."""
 
-    def __init__(self, run: RunSettings, preset: str, logs: Path) -> None:
-        self._run, self._preset, self._logs = run, preset, logs
+    def __init__(self, run: RunSettings, settings: DatasetSettings, logs: Path) -> None:
+        self._run, self._settings, self._logs = run, settings, logs
         self._idle: queue.SimpleQueue[Lease] = queue.SimpleQueue()
         self._actors: list[Any] = []
         self._closed = threading.Event()
@@ -163,17 +178,26 @@ class WorkerPool:
         if not ray.is_initialized():
             self._connect()
             self._owns_ray = True
-        places = int(ray.cluster_resources().get("CPU", 0))
+        cpus, gpus = (int(ray.cluster_resources().get(kind, 0)) for kind in ("CPU", "GPU"))
+        on_gpus = gpus > 0 and self._runs_networks
+        places = min(cpus, gpus * self._run.workers_per_gpu) if on_gpus else cpus
         self.size = self._run.workers or places
         if not 0 < self.size <= places:
-            raise ClusterError(
-                f"{self.size} workers are wanted, the Ray cluster has {places} CPUs: set --workers"
+            has = f"{cpus} CPUs" + (
+                f" and {gpus} GPUs, each shared by {self._run.workers_per_gpu}" if on_gpus else ""
             )
-        actor = ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=0)(Worker)
+            raise ClusterError(f"{self.size} workers are wanted, the Ray cluster has {has}: set --workers")
+        share = 1 / self._run.workers_per_gpu if on_gpus else 0
+        actor = ray.remote(num_cpus=1, num_gpus=share, max_restarts=-1, max_task_retries=0)(Worker)
         for number in range(self.size):
             log = self._logs / f"{number:03d}.log"
-            self._actors.append(actor.remote(self._preset, self._run.stall_seconds, log, number))
+            self._actors.append(actor.remote(self._settings, self._run.stall_seconds, log, number))
             self._idle.put(Lease(self._actors[-1], log))
+
+    @property
+    def _runs_networks(self) -> bool:
+        """Whether workers have something to do for a GPU."""
+        return self._settings.plan.finds_people or self._settings.preset.wholebody != MEDIAPIPE
 
     def _connect(self) -> None:
         address = self._run.ray_address or os.environ.get("RAY_ADDRESS")

@@ -1,5 +1,5 @@
-"""The run's own notes beside the dataset, in `.work/`: the lock, content hashes, scans, and clips not yet in
-a shard.
+"""The run's own notes beside the dataset, in `.work/`: the lock, content hashes, scans, the people found, and
+clips not yet in a shard.
 
 Nothing here is needed to read the dataset. Deleting it costs a finished dataset nothing, an unfinished one
 the work noted here.
@@ -7,14 +7,20 @@ the work noted here.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import stat
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from extractors.interface import Lineage
+from pipelines.plan import VideoPeople
 from pipelines.scan import VideoScan, video_id
 from shards.errors import UserError
 from shards.lock import hold_dataset
@@ -75,6 +81,22 @@ class Workspace:
     def keep_scan(self, scan: VideoScan) -> None:
         write_text(self._scan_file(scan.video_id), json.dumps(scan.to_json()))
 
+    def people(self, identity: str, detector: Lineage) -> VideoPeople | None:
+        """Who was found in that video by that detector; None where nobody looked, or the note is damaged."""
+        try:
+            with np.load(self._people_file(identity, detector), allow_pickle=False) as arrays:
+                return VideoPeople(tuple(arrays[name] for name in sorted(arrays.files)))
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+            return None
+
+    def keep_people(self, identity: str, detector: Lineage, people: VideoPeople) -> None:
+        arrays = {f"{shot:06d}": boxes for shot, boxes in enumerate(people.shots)}
+        write_durably(self._people_file(identity, detector), lambda file: np.savez_compressed(file, **arrays))
+
+    def _people_file(self, identity: str, detector: Lineage) -> Path:
+        facts = json.dumps(asdict(detector), sort_keys=True).encode()
+        return self.folder / "people" / f"{identity}-{hashlib.sha256(facts).hexdigest()[:16]}.npz"
+
     @property
     def _hash_file(self) -> Path:
         return self.folder / "hashes.jsonl"
@@ -104,6 +126,7 @@ def open_workspace(dataset: Path) -> Iterator[Workspace]:
     try:
         for folder in (
             workspace.folder / "scans",
+            workspace.folder / "people",
             workspace.staging,
             workspace.worker_logs,
             dataset / "shards",

@@ -7,12 +7,15 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from shards.coding import CONDITION_SUFFIX, CodingError, lossless_size
 from shards.meta_file import read_meta
 from shards.poses_file import unpack_poses
 from shards.schema import (
     META_MEMBER,
     POSES_MEMBER,
+    RAW_MEMBER,
     STORED_CONDITIONS,
     ClipRow,
     Member,
@@ -42,11 +45,23 @@ def check_sample(row: ClipRow, members: Sequence[Member]) -> None:
         raise SampleError(
             f"{row.key}: poses.npz begins at {begins}, not at {row.first_frame}, {row.start_s} s"
         )
+    if RAW_MEMBER in data:
+        _check_raw(row, unpack_poses(data[RAW_MEMBER]), poses)
     meta = read_meta(data[META_MEMBER])
     if meta.get("key") != row.key or meta.get("num_frames") != row.num_frames:
         raise SampleError(
             f"{row.key}: meta.json speaks of {meta.get('key')}, {meta.get('num_frames')} frames"
         )
+
+
+def _check_raw(row: ClipRow, raw: Mapping[str, np.ndarray], poses: Mapping[str, np.ndarray]) -> None:
+    """What was found before it was smoothed has the shape of what it became."""
+    for name, array in raw.items():
+        if array.shape != poses[name].shape:
+            raise SampleError(
+                f"{row.key}: {RAW_MEMBER} has {name} as {' x '.join(map(str, array.shape))}, "
+                f"{POSES_MEMBER} as {' x '.join(map(str, poses[name].shape))}"
+            )
 
 
 def _check_names(row: ClipRow, data: Mapping[str, bytes]) -> None:
@@ -60,6 +75,7 @@ def _check_names(row: ClipRow, data: Mapping[str, bytes]) -> None:
     for condition in STORED_CONDITIONS:
         if any(name.startswith(f"{condition}.") for name in data):
             wanted.update(condition_name(condition, number) for number in frames)
+    wanted |= {RAW_MEMBER} & data.keys()
     missing, unknown = sorted(wanted - data.keys()), sorted(data.keys() - wanted)
     if missing or unknown:
         raise SampleError(

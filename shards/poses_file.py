@@ -1,5 +1,5 @@
-"""`poses.npz`: the arrays of a sample as bytes, the same bytes for the same arrays. Readers other than this
-one use numpy.load.
+"""`poses.npz` and `poses_raw.npz`: the arrays of a sample as bytes, the same bytes for the same arrays.
+Readers other than this one use numpy.load.
 """
 
 from __future__ import annotations
@@ -26,9 +26,16 @@ def pack_poses(poses: Mapping[str, np.ndarray]) -> bytes:
     """The arrays as an npz. Raises SampleError unless they are exactly those of POSES by name and type."""
     if poses.keys() != POSES.keys():
         raise SampleError(f"poses.npz: missing or unknown arrays {sorted(poses.keys() ^ POSES.keys())}")
+    return pack_some_poses(poses)
+
+
+def pack_some_poses(poses: Mapping[str, np.ndarray]) -> bytes:
+    """Some arrays of POSES as an npz. Raises SampleError for one of another type."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, spec in POSES.items():
+            if name not in poses:
+                continue
             if poses[name].dtype != spec.dtype:
                 raise SampleError(f"poses.npz: {name} is {poses[name].dtype}, expected {spec.dtype}")
             entry = zipfile.ZipInfo(f"{name}.npy", _ZIP_TIME)

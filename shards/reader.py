@@ -41,6 +41,7 @@ from shards.schema import (
     condition_name,
     frame_name,
 )
+from shards.settings_file import is_of_random_weights
 from shards.surface_conditions import (
     FrameSurfaces,
     Models,
@@ -77,9 +78,13 @@ class Dataset:
         path: str | Path,
         body_models: str | Path | None = None,
         colours: str | Path | None = None,
+        random_weights: bool = False,
     ) -> None:
         """Open the dataset in that folder. Raises DatasetError, and ColourFileError where `colours` is not
         there.
+
+        What untrained networks made is for dry runs: such a dataset is opened only with `random_weights`, so
+        that nothing is trained on it by mistake.
 
         `body_models` is the folder of the user's own files of SMPL-X and MANO, `colours` the user's own file
         of colours. They are needed for samples with such bodies, and for those whose smpl_cs was drawn in
@@ -90,6 +95,11 @@ class Dataset:
         self._body_models = Path(body_models) if body_models is not None else None
         self._colours = Path(colours) if colours is not None else None
         self._index = read_index(self.path / FILE)
+        if not random_weights and is_of_random_weights(self.path):
+            raise DatasetError(
+                f"{self.path} was made by untrained networks (--weights random), and is nothing to train on: "
+                "extract it again with trained ones, or open it with Dataset(..., random_weights=True)"
+            )
         self._open()
 
     def _open(self) -> None:

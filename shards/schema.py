@@ -20,7 +20,7 @@ from jaxtyping import Bool
 from renderers.wholebody import BODY_PARTS
 from shards.coding import CONDITION_SUFFIX
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 LEFT, RIGHT = 0, 1
 """Places of the person's left and right hand on every `hands` axis."""
@@ -58,6 +58,8 @@ class Member:
 
 
 POSES_MEMBER = "poses.npz"
+RAW_MEMBER = "poses_raw.npz"
+"""Of a smoothed sample, what was found before; some of the arrays of `poses.npz`, under the same names."""
 META_MEMBER = "meta.json"
 STORED_CONDITIONS = ("smpl_cs", "hands")
 """Conditions that a sample may hold as images; the others are drawn from `poses.npz`."""
@@ -141,8 +143,10 @@ class PlanRow:
     """One clip of the plan: a row of `clips.parquet`.
 
     frames are numbers in presentation order in the video, times their presentation timestamps in seconds.
-    shard is -1 for a clip that the plan itself filtered out. Status, reason, error and quality are filled
-    from the committed shards.
+    boxes are where the person of the track was detected, x0 y0 x1 y1 for each frame, one after the other, in
+    pixels of the upright video, NaN where it was not; empty where nobody looked for people. shard is -1 for a
+    clip that the plan itself filtered out. Status, reason, error and quality are filled from the committed
+    shards.
     """
 
     key: str
@@ -153,6 +157,7 @@ class PlanRow:
     frames: tuple[int, ...]
     times: tuple[float, ...]
     shard: int
+    boxes: tuple[float, ...] = ()
     status: Status = Status.PENDING
     reason: str = ""
     error: str = ""
@@ -302,7 +307,10 @@ BODY_ARRAYS: dict[str, ArraySpec] = {
     "hand_translation": _array(np.float32, 2, 3, meaning="of the hand in its camera, metres", optional=True),
     "hand_camera_K": _array(np.float64, 3, 3, meaning="intrinsics of the hands' camera", optional=True),
 }
-"""The arrays of `poses.npz` that a body and its cameras fill: made anew together, from the others."""
+"""The arrays of `poses.npz` that a body, its hands and their cameras fill."""
+
+HAND_SURFACE_ARRAYS = frozenset(name for name in BODY_ARRAYS if name.startswith("hand_"))
+"""Those of them that are of the hands' surfaces."""
 
 POSES: dict[str, ArraySpec] = _SEEN_ARRAYS | BODY_ARRAYS
 """Every array of `poses.npz`, by name."""

@@ -9,6 +9,9 @@ from cyclopts import Parameter
 
 from pipelines.commands.run_flow import run_flow
 
+_PEOPLE = Parameter(group="People")
+_NETWORKS = Parameter(group="Networks")
+
 
 def extract(
     *inputs: str,
@@ -25,7 +28,26 @@ def extract(
     min_found: float | None = None,
     body_model: str | None = None,
     colours: Path | None = None,
+    detector: Annotated[str | None, _PEOPLE] = None,
+    min_person_height: Annotated[int | None, _PEOPLE] = None,
+    max_people: Annotated[int | None, _PEOPLE] = None,
+    min_visible: Annotated[float | None, _PEOPLE] = None,
+    weights: Annotated[str | None, _NETWORKS] = None,
+    wholebody: Annotated[str | None, _NETWORKS] = None,
+    feet: Annotated[str | None, _NETWORKS] = None,
+    body_network: Annotated[str | None, _NETWORKS] = None,
+    hand_boxes: Annotated[str | None, _NETWORKS] = None,
+    backend: Annotated[str | None, _NETWORKS] = None,
+    flip_test: Annotated[bool | None, _NETWORKS] = None,
+    compat_bgr: Annotated[bool | None, _NETWORKS] = None,
+    smooth: Annotated[bool | None, _NETWORKS] = None,
+    precision: Annotated[str | None, _NETWORKS] = None,
+    channels_last: Annotated[bool | None, _NETWORKS] = None,
+    compile: Annotated[bool | None, _NETWORKS] = None,
+    batch: Annotated[int | None, _NETWORKS] = None,
+    policy: str | None = None,
     workers: int = 0,
+    workers_per_gpu: int = 2,
     ray_address: str | None = None,
     stall_seconds: float = 120.0,
     strict: Annotated[bool, Parameter(negative="")] = False,
@@ -43,7 +65,7 @@ def extract(
     out
         The dataset's folder, new or begun earlier.
     preset
-        The set of extractors; embedded needs no download.
+        The set of extractors: embedded (the default, which needs no download), realisdance or hia.
     clip_seconds
         Length of a clip, 4 s by default.
     overlap_seconds
@@ -63,11 +85,51 @@ def extract(
     min_found
         A clip is left out if a person is found in a smaller share of its frames; 0.5 by default.
     body_model
-        What a body is fitted to, and smpl_cs and hands are drawn from: anny by default; none leaves them out.
+        What smpl_cs and hands are drawn from: anny (embedded) or smplx (realisdance); none leaves them out.
     colours
         A file of your own of the colours of smpl_cs (.npy, .npz or .pt); by default they are made.
+    detector
+        What finds people: rtmdet-m, yolox-l, faster-rcnn; none leaves it to the preset to find one a frame.
+    min_person_height
+        Who is lower than this many pixels of the video is left out; 128 by default.
+    max_people
+        Of the people of a shot so many are kept, the largest; 8 by default.
+    min_visible
+        A clip is left out if its person was detected in a smaller share of its frames; 0.5 by default.
+    weights
+        trained by default; random and random-small run untrained networks of the real and of a small size:
+        for dry runs, nothing to train on.
+    wholebody
+        The network of the 2D keypoints: rtmpose-m, rtmpose-l, rtmpose-x, dwpose-l; by default the preset's.
+    feet
+        A second one, whose feet are taken; by default the preset's.
+    body_network
+        smpler-x-s32, -b32, -l32 or -h32, by default the last, as RealisDance.
+    hand_boxes
+        How hands are cut out: as realisdance does, by default, or as hamer does.
+    backend
+        What runs the networks of the keypoints: torch by default, or onnx, which is faster on a CPU.
+    flip_test
+        Keypoints are the mean with those of the mirrored crop.
+    compat_bgr
+        Exchange red and blue before the networks, as common scripts do by mistake.
+    smooth
+        Filter boxes and surfaces along a track; what was found is kept beside.
+    precision
+        float32 by default; bfloat16 or float16 for GPUs.
+    channels_last
+        Another memory layout, faster on some GPUs.
+    compile
+        Compile the networks first, which takes minutes.
+    batch
+        Crops that a network is given at once, 16 by default.
+    policy
+        commercial refuses to begin where code, weights or body model may not be used commercially, or where
+        that is not known.
     workers
-        Processes; 0 takes one for each CPU.
+        Processes; 0 takes one for each CPU, or as many as share the GPUs where networks run on them.
+    workers_per_gpu
+        So many share a GPU, 2 by default.
     ray_address
         A running Ray cluster; without it a local Ray is started.
     stall_seconds

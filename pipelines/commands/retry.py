@@ -21,6 +21,7 @@ def retry(
     *,
     reason: Annotated[list[str], Parameter(negative="")],
     workers: int = 0,
+    workers_per_gpu: int = 2,
     ray_address: str | None = None,
     stall_seconds: float = 120.0,
     strict: Annotated[bool, Parameter(negative="")] = False,
@@ -34,7 +35,9 @@ def retry(
     reason
         A reason code of the ledger, as `dancemill shards info` lists them; may be given several times.
     workers
-        Processes; 0 takes one for each CPU.
+        Processes; 0 takes one for each CPU, or as many as share the GPUs where networks run on them.
+    workers_per_gpu
+        So many share a GPU.
     ray_address
         A running Ray cluster; without it a local Ray is started.
     stall_seconds
@@ -53,6 +56,7 @@ def retry(
             "out": str(dataset),
             "retry_reasons": reason,
             "workers": workers,
+            "workers_per_gpu": workers_per_gpu,
             "ray_address": ray_address,
             "stall_seconds": stall_seconds,
             "strict": strict,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_format
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +14,8 @@ from cyclopts import Parameter
 from shards.commands.output import print_json, print_line, print_table
 from shards.index import FILE
 from shards.schema import ClipRow, PlanRow, Status, VideoRow
+from shards.settings_file import FILE as SETTINGS
+from shards.settings_file import read_settings
 from shards.tables import DatasetError, read_table
 
 
@@ -43,14 +44,14 @@ def info(dataset: Path, *, json: Annotated[bool, Parameter(negative="")] = False
 
 
 def _settings(dataset: Path) -> dict[str, Any]:
-    path = dataset / "dataset.json"
+    settings = read_settings(dataset)
     try:
-        settings = json_format.loads(path.read_bytes())
-        return {name: settings[name] for name in ("preset", "code_version", "schema_version")}
-    except FileNotFoundError as error:
-        raise DatasetError(f"{path} is not there: name the folder of a dataset") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DatasetError(f"{path} is not a dataset's settings ({error}): restore it") from error
+        facts = {name: settings[name] for name in ("preset", "code_version", "schema_version")}
+    except KeyError as error:
+        raise DatasetError(
+            f"{dataset / SETTINGS} is not a dataset's settings ({error}): restore it"
+        ) from error
+    return facts | {"random_weights": bool(settings.get("random_weights", False))}
 
 
 def _samples(dataset: Path) -> dict[str, Any]:
@@ -106,6 +107,8 @@ def _print(facts: Mapping[str, Any]) -> None:
         f"{facts['dataset']}: preset {facts['preset']}, code {facts['code_version']}, "
         f"schema {facts['schema_version']}"
     )
+    if facts["random_weights"]:
+        print_line("Made by untrained networks (--weights random): nothing to train on.")
     print_line(
         f"{facts['samples']} samples, {facts['frames']} frames, {facts['hours']:.4g} hours, "
         f"{facts['bytes'] / 1e6:.1f} MB in {facts['shards']} shards"

@@ -78,7 +78,7 @@ def rerender(
     fixed_size = _parse_size(size) if size is not None else None
     if short_side is not None and not 1 <= short_side <= _LARGEST_SIDE:
         raise RerenderError(f"--short-side is {short_side}, but must be 1 to {_LARGEST_SIDE}")
-    samples = Dataset(dataset)
+    samples = Dataset(dataset, random_weights=True)
     chosen = None if keys is None else [key.strip() for key in keys.split(",")]
     targets = [samples.sample(key) for key in chosen] if chosen is not None else list(samples)
     sizes = {sample.key: fixed_size or _scaled(sample, short_side) for sample in targets}

@@ -17,7 +17,7 @@ def sample_or_first(
     """The sample with that key, or without one the first of the dataset, which is opened with that folder of
     body models and that file of colours. Raises what `Dataset` does.
     """
-    samples = Dataset(dataset, body_models, colours)
+    samples = Dataset(dataset, body_models, colours, random_weights=True)
     if key is not None:
         return samples.sample(key)
     if not len(samples):

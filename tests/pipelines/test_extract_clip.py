@@ -5,7 +5,7 @@ changed.
 import functools
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import cv2
@@ -17,8 +17,10 @@ from extractors.interface import Extractor, Frame, FramePose, Licences, Lineage
 from pipelines import content_keys as content_keys_module
 from pipelines import extract_clip as extract_clip_module
 from pipelines.content_keys import ContentKeys, content_keys
+from pipelines.estimators import fitting, fitting_lineages
 from pipelines.extract_clip import OldSample, extract_clip
 from pipelines.frames import VideoSource
+from pipelines.lineages import Lineages
 from pipelines.plan import clips_of_video
 from pipelines.reasons import Reason
 from pipelines.sample_meta import ClipJob, stored_size
@@ -87,6 +89,15 @@ def job(tmp_path: Path) -> ClipJob:
     return job_of(write_numbered_video(tmp_path / "video.mp4", count=24, fps=24), settings)
 
 
+def by(job: ClipJob, extractor: Extractor, old: OldSample | None = None) -> tuple[ClipRow, list[Member]]:
+    """The clip as that extractor sees it."""
+    return extract_clip(job, fitting(extractor, job.settings.body_model), old)
+
+
+def keys_of(job: ClipJob, lineage: Lineage = LINEAGE) -> ContentKeys:
+    return content_keys(job.clip, job.settings, fitting_lineages(lineage, job.settings.body_model))
+
+
 def job_of(path: Path, settings: SampleSettings) -> ClipJob:
     scan = scan_video(path, "a" * 16)
     clip = replace(clips_of_video(scan, PlanSettings(min_clip_seconds=0.5))[0], shard=0)
@@ -107,7 +118,7 @@ def old_sample(job: ClipJob, members: list[Member]) -> OldSample:
 
 
 def test_a_sample_holds_what_the_schema_says_and_its_frames_in_order(job: ClipJob) -> None:
-    row, members = extract_clip(job, LeftHandOnly())
+    row, members = by(job, LeftHandOnly())
     check_sample(row, members)
     assert (row.status, row.width, row.height, row.num_frames) == (Status.OK, 120, 96, 24)
     data = data_of(members)
@@ -122,12 +133,12 @@ def test_a_sample_holds_what_the_schema_says_and_its_frames_in_order(job: ClipJo
 
 
 def test_keypoints_are_in_pixels_of_the_stored_frame(job: ClipJob) -> None:
-    poses = unpack_poses(data_of(extract_clip(job, LeftHandOnly())[1])["poses.npz"])
+    poses = unpack_poses(data_of(by(job, LeftHandOnly())[1])["poses.npz"])
     np.testing.assert_allclose(poses["keypoints"][0, 0], [50 * 120 / 160, 50 * 96 / 128], rtol=1e-6)
 
 
 def test_no_hand_is_nan_and_invalid_and_never_zero(job: ClipJob) -> None:
-    poses = unpack_poses(data_of(extract_clip(job, LeftHandOnly())[1])["poses.npz"])
+    poses = unpack_poses(data_of(by(job, LeftHandOnly())[1])["poses.npz"])
     for name in ("sharpness", "sharpness_raw", "movement", "movement_raw", "hand_box"):
         assert np.isnan(poses[name][:, RIGHT]).all(), name
         assert np.isnan(poses[name][5, LEFT]).all(), name
@@ -141,36 +152,34 @@ def test_movement_depends_neither_on_the_stored_size_nor_on_the_frame_rate(tmp_p
     for fps, short_side in ((24, 128), (24, 64), (12, 128)):
         path = write_numbered_video(tmp_path / f"{fps}-{short_side}.mp4", count=24, fps=fps)
         poses = unpack_poses(
-            data_of(extract_clip(job_of(path, SampleSettings(short_side=short_side)), LeftHandOnly())[1])[
-                "poses.npz"
-            ]
+            data_of(by(job_of(path, SampleSettings(short_side=short_side)), LeftHandOnly())[1])["poses.npz"]
         )
         found.append(poses["movement"][3, LEFT] / fps)
     np.testing.assert_allclose(found, [[2 / 128, 0]] * 3, rtol=1e-5, atol=1e-7)
 
 
 def test_a_clip_without_a_person_is_filtered(job: ClipJob) -> None:
-    row, members = extract_clip(job, Nobody())
+    row, members = by(job, Nobody())
     assert (row.status, row.reason, members) == (Status.FILTERED, Reason.NO_PERSON, [])
     assert row.body_found == 0
     allowed = replace(job, settings=replace(job.settings, min_found=0.0))
-    assert extract_clip(allowed, Nobody())[0].status is Status.OK
+    assert by(allowed, Nobody())[0].status is Status.OK
 
 
 def test_a_pose_too_few_is_an_error(job: ClipJob) -> None:
     with pytest.raises(RuntimeError, match="gave no pose for 1 frames"):
-        extract_clip(job, Forgetful())
+        by(job, Forgetful())
 
 
 def test_the_same_clip_gives_the_same_bytes(job: ClipJob) -> None:
-    assert extract_clip(job, LeftHandOnly()) == extract_clip(job, LeftHandOnly())
+    assert by(job, LeftHandOnly()) == by(job, LeftHandOnly())
 
 
 def test_another_jpeg_quality_codes_the_frames_again_and_keeps_the_keypoints(job: ClipJob) -> None:
-    _, members = extract_clip(job, LeftHandOnly())
+    _, members = by(job, LeftHandOnly())
     changed = replace(job, settings=replace(job.settings, jpeg_quality=40))
-    row, again = extract_clip(changed, NotToBeAsked(), old_sample(job, members))
-    assert (row, again) == extract_clip(changed, LeftHandOnly())
+    row, again = by(changed, NotToBeAsked(), old_sample(job, members))
+    assert (row, again) == by(changed, LeftHandOnly())
     assert data_of(again)["poses.npz"] == data_of(members)["poses.npz"]
     assert len(data_of(again)["rgb.000.jpg"]) < len(data_of(members)["rgb.000.jpg"])
 
@@ -178,18 +187,18 @@ def test_another_jpeg_quality_codes_the_frames_again_and_keeps_the_keypoints(job
 def test_another_measure_of_the_hands_keeps_frames_and_keypoints(
     job: ClipJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, members = extract_clip(job, LeftHandOnly())
+    _, members = by(job, LeftHandOnly())
     monkeypatch.setattr(hand_motion, "VERSION", 99)
-    assert extract_clip(job, NotToBeAsked(), old_sample(job, members)) == extract_clip(job, LeftHandOnly())
+    assert by(job, NotToBeAsked(), old_sample(job, members)) == by(job, LeftHandOnly())
 
 
 def test_another_checkpoint_keeps_the_frames(job: ClipJob, monkeypatch: pytest.MonkeyPatch) -> None:
-    _, members = extract_clip(job, LeftHandOnly())
+    _, members = by(job, LeftHandOnly())
     marked = {**data_of(members), "rgb.000.jpg": b"kept"}
     old = OldSample(old_sample(job, members).keys, marked)
     other = LeftHandOnly()
     other.lineage = replace(LINEAGE, weights={"model": "ff"})
-    _, again = extract_clip(job, other, old)
+    _, again = by(job, other, old)
     assert data_of(again)["rgb.000.jpg"] == b"kept"
 
 
@@ -197,10 +206,10 @@ def test_content_keys_follow_from_bytes_code_weights_and_parameters_alone(
     job: ClipJob, tmp_path: Path
 ) -> None:
     def differing(job: ClipJob, lineage: Lineage = LINEAGE) -> set[str]:
-        keys = content_keys(job.clip, job.settings, lineage)
+        keys = keys_of(job, lineage)
         return {name for name in everything if getattr(keys, name) != getattr(first, name)}
 
-    first = content_keys(job.clip, job.settings, LINEAGE)
+    first = keys_of(job)
     everything = {field.name for field in fields(ContentKeys)}
     assert differing(replace(job, source=replace(job.source, path=Path("/elsewhere/other.mp4")))) == set()
     assert differing(replace(job, clip=replace(job.clip, shard=7))) == set()
@@ -208,18 +217,40 @@ def test_content_keys_follow_from_bytes_code_weights_and_parameters_alone(
     assert differing(replace(job, settings=replace(job.settings, min_found=0.9))) == {"sample"}
     assert differing(replace(job, settings=replace(job.settings, short_side=64))) == everything
     assert differing(replace(job, clip=replace(job.clip, video_id="b" * 16))) == everything
-    assert differing(job, replace(LINEAGE, version=2)) == everything - {"frames"}
-    assert differing(job, replace(LINEAGE, weights={"model": "ff"})) == everything - {"frames"}
+    assert differing(replace(job, clip=replace(job.clip, boxes=(0.0, 0.0, 9.0, 9.0)))) == everything - {
+        "frames"
+    }
+    # Where there is no body it depends on nothing that is found.
+    of_keypoints = everything - {"frames", "body"}
+    assert differing(job, replace(LINEAGE, version=2)) == of_keypoints
+    assert differing(job, replace(LINEAGE, weights={"model": "ff"})) == of_keypoints
+    assert differing(job, replace(LINEAGE, parameters={"flip_test": True})) == of_keypoints
     with_body = replace(job, settings=replace(job.settings, body_model="anny"))
-    assert differing(with_body) == {"body", "conditions", "sample"}
-    first = content_keys(with_body.clip, with_body.settings, LINEAGE)
+    assert differing(with_body) == {"body", "hands", "conditions", "sample"}
+    first = keys_of(with_body)
     colours = tmp_path / "colours.npy"
     np.save(colours, np.zeros((3, 3), np.uint8))
     of_own = replace(with_body, settings=replace(with_body.settings, colours=str(colours)))
     assert differing(of_own) == {"conditions", "sample"}
-    first = content_keys(of_own.clip, of_own.settings, LINEAGE)
+    first = keys_of(of_own)
     renamed = colours.rename(tmp_path / "renamed.npy")
     assert differing(replace(of_own, settings=replace(of_own.settings, colours=str(renamed)))) == set()
+
+
+def test_another_checkpoint_redoes_just_what_depends_on_it(job: ClipJob) -> None:
+    def changed(**lineages: Lineage) -> set[str]:
+        keys = content_keys(seen.clip, seen.settings, replace(each_its_own, **lineages))
+        return {name for name, key in asdict(keys).items() if key != getattr(first, name)}
+
+    seen = replace(job, settings=SampleSettings(preset="realisdance", body_model="smplx"))
+    each_its_own = Lineages(LINEAGE, LINEAGE, replace(LINEAGE, extractor="body"), LINEAGE)
+    first = content_keys(seen.clip, seen.settings, each_its_own)
+    other = replace(LINEAGE, weights={"model": "ff"})
+    drawn = {"conditions", "sample"}
+    assert changed(keypoints=other) == {"keypoints", "hand_motion", "hands", *drawn}
+    assert changed(body=other) == {"body", *drawn}
+    assert changed(hands=other) == {"hands", *drawn}
+    assert changed(people=other) == set(), "its boxes count, which are in the plan"
 
 
 @pytest.mark.parametrize(
@@ -247,7 +278,7 @@ def extracted(person_video: PersonVideo) -> Extracted:
     from extractors.mediapipe_holistic import MediaPipeHolistic
 
     job = job_of(person_video.path, SampleSettings(short_side=360))
-    return job, *extract_clip(job, MediaPipeHolistic())
+    return job, *by(job, MediaPipeHolistic())
 
 
 def test_the_embedded_preset_finds_the_made_person_where_she_is(
@@ -347,7 +378,7 @@ def test_another_fit_keeps_the_keypoints_and_another_drawing_keeps_the_body(
         raise AssertionError("the body was to be kept")
 
     without = replace(job, settings=replace(job.settings, body_model="none"))
-    poses = unpack_poses(data_of(extract_clip(without, Asked(), old)[1])["poses.npz"])
+    poses = unpack_poses(data_of(by(without, Asked(), old)[1])["poses.npz"])
     assert poses["body_model"].tolist() == ["none"] and not poses["body_surface_valid"].any()
 
     images = [name for name in old.members if name.startswith(STORED_CONDITIONS)]
@@ -357,9 +388,9 @@ def test_another_fit_keeps_the_keypoints_and_another_drawing_keeps_the_body(
     told = {**{name: b"kept" for name in images}, "meta.json": json.dumps(meta).encode()}
     marked = OldSample(old.keys, {**old.members, **told})
     monkeypatch.setattr(extract_clip_module, "fitted_arrays", refuse)
-    kept = data_of(extract_clip(replace(job), Asked(), marked)[1])
+    kept = data_of(by(replace(job), Asked(), marked)[1])
     assert {kept[name] for name in images} == {b"kept"}
     assert json.loads(kept["meta.json"])["conditions"]["smpl_cs"]["platform"] == "another"
     monkeypatch.setattr(content_keys_module, "DRAWING_VERSION", 99)
-    again = data_of(extract_clip(job, Asked(), marked)[1])
+    again = data_of(by(job, Asked(), marked)[1])
     assert {name: again[name] for name in images} == {name: old.members[name] for name in images}

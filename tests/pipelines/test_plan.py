@@ -1,11 +1,13 @@
 """The plan is a pure function of the scans: frames by time, clips by settings, shards by content."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.plan import choose_frames, clips_of_video, extend_plan, video_filter
+from pipelines.plan import VideoPeople, choose_frames, clips_of_video, extend_plan, video_filter
 from pipelines.reasons import Reason
 from pipelines.scan import VideoScan
 from pipelines.settings import PlanSettings, SettingsError
@@ -103,6 +105,56 @@ def test_new_videos_leave_the_plan_as_it_is_and_fill_new_shards() -> None:
     longer = extend_plan(plan, [scan_of(steady(480, 24), identity="1" * 16)], settings)
     assert [row for row in longer if row.video_id == "5" * 16] == plan
     assert min(row.shard for row in longer if row.video_id == "1" * 16) == max(row.shard for row in plan) + 1
+
+
+def person(first: int, end: int, frames: int, height: float = 300.0) -> np.ndarray:
+    """The boxes of a person who is there from one frame to another."""
+    boxes = np.full((frames, 4), np.nan, np.float32)
+    boxes[first:end] = [100, 50, 200, 50 + height]
+    return boxes
+
+
+PEOPLE = PlanSettings(detector="rtmdet-m", clip_seconds=2.0)
+
+
+def test_each_person_has_clips_of_their_own_while_they_are_there() -> None:
+    scan = scan_of(steady(120, 24))
+    people = VideoPeople((np.stack([person(0, 120, 120), person(36, 120, 120)]),))
+    rows = [row for row in clips_of_video(scan, PEOPLE, people) if row.status is Status.PENDING]
+    assert [(row.track_id, row.first_frame, len(row.frames)) for row in rows] == [
+        *((0, first, length) for first, length in ((0, 48), (48, 48), (96, 24))),
+        *((1, first, length) for first, length in ((36, 48), (84, 36))),
+    ]
+    assert all(len(row.boxes) == 4 * len(row.frames) for row in rows)
+    assert rows[-1].boxes[:4] == (100, 50, 200, 350)
+    assert len({row.key for row in rows}) == len(rows)
+
+
+def test_people_who_are_left_out_are_in_the_plan_with_the_reason() -> None:
+    scan = scan_of(steady(48, 24))
+    seldom = person(0, 48, 48)
+    seldom[5:40] = np.nan
+    tracks = [person(0, 48, 48), seldom, person(0, 48, 48, height=90), person(0, 12, 48, height=280)]
+    people = VideoPeople((np.stack([*tracks, person(0, 48, 48, height=100)]),))
+    settings = replace(PEOPLE, max_people=4)
+    rows = clips_of_video(scan, settings, people)
+    assert [(row.track_id, row.reason) for row in rows] == [
+        (0, ""),
+        (1, Reason.SELDOM_SEEN),
+        (2, Reason.PERSON_TOO_SMALL),
+        (3, Reason.SHOT_TOO_SHORT),
+        (4, Reason.PERSON_TOO_SMALL),
+    ]
+    assert clips_of_video(scan, replace(PEOPLE, max_people=1), people)[4].reason == Reason.TOO_MANY_PEOPLE
+    assert all(row.shard == -1 for row in extend_plan([], [scan], settings, {scan.video_id: people})[1:])
+
+
+def test_nobody_found_is_nobody_found() -> None:
+    scan = scan_of(steady(96, 24), shots=[(0, 48), (48, 96)])
+    people = VideoPeople((np.zeros((0, 48, 4), np.float32), person(0, 48, 48)[None]))
+    first, second = clips_of_video(scan, PEOPLE, people)
+    assert (first.reason, first.error) == (Reason.NO_PERSON, "the detector rtmdet-m saw nobody")
+    assert first.boxes == () and second.status is Status.PENDING
 
 
 def test_small_and_short_videos_are_left_out_with_the_fact_that_says_so() -> None:

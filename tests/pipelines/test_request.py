@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from extractors.weights.errors import WeightsError
 from pipelines.request import Request, check_request
 from renderers.body_models.errors import ColourFileError
 from shards.errors import UserError
@@ -33,7 +34,11 @@ def begun(folder: Path, settings: Any) -> Path:
     return folder
 
 
-KEPT = {"schema_version": SCHEMA_VERSION, "plan": {"clip_seconds": 2.0}, "sample": {"jpeg_quality": 80}}
+KEPT = {
+    "schema_version": SCHEMA_VERSION,
+    "plan": {"clip_seconds": 2.0, "detector": "none"},
+    "sample": {"jpeg_quality": 80},
+}
 
 
 def test_what_is_not_named_is_as_the_dataset_was_begun(video: Path, tmp_path: Path) -> None:
@@ -51,7 +56,15 @@ def test_what_is_not_named_is_as_the_dataset_was_begun(video: Path, tmp_path: Pa
     [
         ({"clip_seconds": 3.0}, "clip_seconds is 3.0, but the clips of .* were cut with 2.0"),
         ({"jpeg_quality": 0}, "jpeg_quality is 0"),
-        ({"preset": "nothing"}, "preset is nothing, but must be one of: embedded"),
+        ({"preset": "nothing"}, "preset is nothing, but must be one of: embedded, realisdance, hia"),
+        (
+            {"preset": "hia", "detector": "rtmdet-m"},
+            "detector is rtmdet-m, but the clips of .* were cut with none",
+        ),
+        ({"preset": "hia"}, "the preset hia needs boxes of people"),
+        ({"body_model": "smplx"}, "body_model of preset embedded is smplx"),
+        ({"flip_test": True}, "flip_test: the preset embedded has no networks"),
+        ({"batch": 0, "weights": "random"}, "batch is 0"),
         ({"workers": -1}, "workers is -1"),
         ({"stall_seconds": float("inf")}, "stall_seconds is inf"),
     ],
@@ -99,6 +112,38 @@ def test_without_inputs_a_dataset_with_a_ledger_goes_on_and_a_new_one_does_not_b
         {"inputs": [], "out": str(dataset), "workers": 0, "ray_address": None, "stall_seconds": 1.0}
     )
     assert going_on.paths is None
+
+
+def test_a_preset_brings_its_own_detector_networks_and_body_model(video: Path, tmp_path: Path) -> None:
+    settings = request(video, tmp_path / "new", preset="realisdance", weights="random-small").settings
+    assert (settings.plan.detector, settings.sample.body_model) == ("rtmdet-m", "smplx")
+    assert (settings.preset.wholebody, settings.preset.feet) == ("dwpose-l", "")
+    settings = request(video, tmp_path / "new", preset="hia", weights="random", feet="rtmpose-x").settings
+    assert (settings.preset.wholebody, settings.preset.feet) == ("rtmpose-l", "rtmpose-x")
+    assert settings.sample.body_model == "none"
+
+
+def test_every_missing_weight_is_named_at_once_before_anything_is_started(
+    video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DANCEMILL_WEIGHTS", str(tmp_path / "weights"))
+    with pytest.raises(WeightsError) as told:
+        request(video, tmp_path / "out", preset="realisdance")
+    for name in ("rtmdet-m", "dwpose-l", "smpler-x-h32", "hamer", "smplx", "mano"):
+        assert f"\n  {name} (" in str(told.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_policy_commercial_refuses_by_name_and_licence(video: Path, tmp_path: Path) -> None:
+    assert request(video, tmp_path / "a", policy="commercial").settings.sample.preset == "embedded"
+    with pytest.raises(UserError) as told:
+        request(video, tmp_path / "out", preset="realisdance", policy="commercial")
+    for name in ("smpler-x-h32 (S-Lab License 1.0)", "hamer", "smplx", "mano", "rtmdet-m"):
+        assert name in str(told.value)
+    with pytest.raises(UserError, match="package smplx"):
+        request(video, tmp_path / "out", preset="realisdance", policy="commercial", weights="random")
+    with pytest.raises(UserError, match="policy is free"):
+        request(video, tmp_path / "out", policy="free")
 
 
 def test_colours_that_are_none_are_told_before_anything_is_started(video: Path, tmp_path: Path) -> None:

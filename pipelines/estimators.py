@@ -1,0 +1,252 @@
+"""From a dataset's settings to its estimators: which weights they need, what their numbers come from, and the
+loaded networks themselves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from extractors.anny_fit.lineage import body_lineage
+from extractors.hamer import VERSION as HANDS_VERSION
+from extractors.interface import RANDOM, BodyEstimator, Extractor, HandEstimator, Licences, Lineage
+from extractors.people import VERSION as PEOPLE_VERSION
+from extractors.smpler_x import VERSION as BODY_VERSION
+from extractors.weights.registry import weight_named
+from extractors.weights.store import hash_of, weight_path, weights_folder
+from extractors.wholebody import VERSION as WHOLEBODY_VERSION
+from pipelines.dataset_settings import DatasetSettings
+from pipelines.lineages import Lineages
+from pipelines.people import Detector
+from pipelines.presets import FITTED_MODELS, MEDIAPIPE
+from pipelines.settings import RANDOM_SMALL
+from renderers.cache_folder import cache_folder
+from shards.schema import NO_MODEL
+
+if TYPE_CHECKING:
+    from extractors.batching import Running
+    from extractors.wholebody.networks import WholebodyNetwork
+
+HANDS = "hamer"
+"""The network of hands."""
+
+_OWN = "Apache-2.0"
+"""That of this program's own networks."""
+
+
+@dataclass(frozen=True)
+class Estimators:
+    """The loaded networks of a dataset, and where their numbers come from.
+
+    Without `body` and `hands` surfaces are fitted to the keypoints, or there are none. `body_models` is the
+    folder of the files of body models; `smooth` has boxes and surfaces filtered along a clip.
+    """
+
+    keypoints: Extractor
+    lineages: Lineages
+    body: BodyEstimator | None = None
+    hands: HandEstimator | None = None
+    body_models: Path | None = None
+    smooth: bool = False
+
+
+def needed_weights(settings: DatasetSettings) -> tuple[str, ...]:
+    """Names, in the registry of weights, of the files that a run with trained networks reads."""
+    if settings.estimators.is_random:
+        return ()
+    preset = settings.preset
+    names = [preset.detector] if settings.plan.finds_people else []
+    if preset.wholebody != MEDIAPIPE:
+        names += [preset.wholebody, *([preset.feet] if preset.feet else [])]
+    if _sees_body(settings):
+        names += [settings.estimators.body_network, HANDS, "smplx", "mano"]
+    return tuple(dict.fromkeys(names))
+
+
+def _sees_body(settings: DatasetSettings) -> bool:
+    """Whether networks see bodies and hands, which are then of SMPL-X and MANO."""
+    return settings.sample.body_model not in (*FITTED_MODELS, NO_MODEL)
+
+
+def body_model_folder(settings: DatasetSettings) -> Path | None:
+    """Where the files of body models are; stand-ins for them where the networks are untrained, too."""
+    if not _sees_body(settings):
+        return None
+    return _placeholders() if settings.estimators.is_random else weights_folder()
+
+
+def _placeholders() -> Path:
+    """The folder of stand-ins for SMPL-X and MANO, made if it is not there."""
+    from renderers.body_models.placeholder import write_placeholders
+
+    folder = cache_folder() / "placeholders"
+    write_placeholders(folder)
+    return folder
+
+
+def lineages_of(settings: DatasetSettings) -> Lineages:
+    """Of all that the settings' numbers come from. Raises WeightsError for a file that is not there."""
+    preset, estimators = settings.preset, settings.estimators
+    people = None
+    if settings.plan.finds_people:
+        people = _lineage(settings, "mmdet", PEOPLE_VERSION, (preset.detector,), {})
+    if preset.wholebody == MEDIAPIPE:
+        from extractors.mediapipe_holistic import MediaPipeHolistic
+
+        return fitting_lineages(MediaPipeHolistic().lineage, settings.sample.body_model, people)
+    of_keypoints: dict[str, str | bool] = {
+        name: getattr(estimators, name) for name in ("backend", "flip_test", "compat_bgr", "smooth")
+    }
+    names = (preset.wholebody, *([preset.feet] if preset.feet else []))
+    keypoints = _lineage(settings, "mmpose", WHOLEBODY_VERSION, names, of_keypoints)
+    if not _sees_body(settings):
+        return Lineages(keypoints, people)
+    of_body: dict[str, str | bool] = {"smooth": estimators.smooth, "compat_bgr": estimators.compat_bgr}
+    networks = (estimators.body_network, "smplx")
+    body = _lineage(settings, "smpler_x", BODY_VERSION, networks, of_body)
+    of_hands: dict[str, str | bool] = {"smooth": estimators.smooth, "hand_boxes": estimators.hand_boxes}
+    hands = _lineage(settings, "hamer", HANDS_VERSION, (HANDS, "mano"), of_hands)
+    return Lineages(keypoints, people, body, hands)
+
+
+_BODY_MODELS = ("smplx", "mano")
+
+_PACKAGES = {"mmdet": "mmdet", "mmpose": "mmpose", "smpler_x": "smplx", "hamer": "smplx"}
+
+
+def _lineage(
+    settings: DatasetSettings,
+    extractor: str,
+    version_of_code: int,
+    names: tuple[str, ...],
+    own: dict[str, str | bool],
+) -> Lineage:
+    """Of an extractor whose weights, and whose body model if it has one, are those of the names."""
+    estimators = settings.estimators
+    running = {name: getattr(estimators, name) for name in _CHANGES_NUMBERS}
+    networks = [weight_named(name) for name in names if name not in _BODY_MODELS]
+    models = [weight_named(name) for name in names if name in _BODY_MODELS]
+    if estimators.is_random:
+        from renderers.body_models.placeholder import PLACEHOLDER_LICENCE
+
+        weights = {name: RANDOM for name in names}
+        of_weights, of_models = "none", PLACEHOLDER_LICENCE if models else "none"
+        networks_of = estimators.weights
+    else:
+        weights = {name: hash_of(name) for name in names}
+        of_weights = ", ".join(dict.fromkeys(weight.licence for weight in networks))
+        of_models = ", ".join(weight.licence for weight in models) or "none"
+        networks_of = "trained"
+    package = _PACKAGES[extractor]
+    code = {_OWN, *(weight.code for weight in (*networks, *models))}
+    return Lineage(
+        extractor=f"{extractor}: {', '.join(weight.name for weight in networks)}",
+        version=version_of_code,
+        package=f"{package}=={version(package)}, torch=={version('torch').partition('+')[0]}",
+        weights=weights,
+        licences=Licences(", ".join(sorted(code)), of_weights, of_models),
+        parameters={"networks": networks_of, **running, **own},
+    )
+
+
+_CHANGES_NUMBERS = ("precision", "channels_last", "compile", "batch")
+"""Each can change the last digits of a number."""
+
+
+def _running(settings: DatasetSettings) -> Running:
+    """How this process runs networks: on the GPU that it was given, if it was given one."""
+    import torch
+
+    from extractors.batching import Running
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return Running(device, **{name: getattr(settings.estimators, name) for name in _CHANGES_NUMBERS})
+
+
+def load_detector(settings: DatasetSettings) -> Detector:
+    """The network that finds people. Raises WeightsError."""
+    from extractors.people.detectors import PersonDetector
+    from extractors.people.dry_run import DryRunDetector
+    from extractors.people.networks import detection_network
+
+    name, running = settings.plan.detector, _running(settings)
+    lineage = lineages_of(settings).people
+    assert lineage is not None
+    if settings.estimators.is_random:
+        is_small = settings.estimators.weights == RANDOM_SMALL
+        network = detection_network("small" if is_small else name, None)
+        return DryRunDetector(PersonDetector(network, running, lineage))
+    return PersonDetector(detection_network(name, weight_path(name)), running, lineage)
+
+
+def load_estimators(settings: DatasetSettings) -> Estimators:
+    """All networks of the settings but the detector. Raises WeightsError."""
+    lineages = lineages_of(settings)
+    preset, estimators = settings.preset, settings.estimators
+    if preset.wholebody == MEDIAPIPE:
+        from extractors.mediapipe_holistic import MediaPipeHolistic
+
+        return fitting(MediaPipeHolistic(), settings.sample.body_model, lineages.people)
+    from extractors.wholebody.estimator import WholebodyEstimator
+
+    running = _running(settings)
+    feet = _wholebody(preset.feet, settings, running.device) if preset.feet else None
+    network = _wholebody(preset.wholebody, settings, running.device)
+    keypoints = WholebodyEstimator(network, running, lineages.keypoints, feet=feet)
+    if lineages.body is None or lineages.hands is None:
+        return Estimators(keypoints, lineages, smooth=estimators.smooth)
+    from extractors.hamer.estimator import HamerEstimator
+    from extractors.hamer.network import load_hamer, random_hamer
+    from extractors.hand_boxes import BoxRule
+    from extractors.smpler_x.estimator import SmplerXEstimator
+    from extractors.smpler_x.network import Size
+    from extractors.smpler_x.weights import load_smpler_x, random_smpler_x
+
+    size = cast(Size, estimators.body_network.removeprefix("smpler-x-"))
+    rule = cast(BoxRule, estimators.hand_boxes)
+    if estimators.is_random:
+        is_small = estimators.weights == RANDOM_SMALL
+        body = random_smpler_x("small" if is_small else size)
+        hands = random_hamer("small" if is_small else "full")
+    else:
+        body = load_smpler_x(weight_path(estimators.body_network), size)
+        hands = load_hamer(weight_path(HANDS))
+    return Estimators(
+        keypoints,
+        lineages,
+        SmplerXEstimator(body, running, lineages.body, compat_bgr=estimators.compat_bgr),
+        HamerEstimator(hands, running, lineages.hands, rule),
+        body_model_folder(settings),
+        estimators.smooth,
+    )
+
+
+def _wholebody(name: str, settings: DatasetSettings, device: str) -> WholebodyNetwork:
+    from extractors.wholebody.networks import load_wholebody
+
+    estimators = settings.estimators
+    network = name.removesuffix("-onnx")
+    if estimators.weights == RANDOM_SMALL:
+        network = "small"
+    return load_wholebody(
+        network,
+        None if estimators.is_random else weight_path(name),
+        flip_test=estimators.flip_test,
+        compat_bgr=estimators.compat_bgr,
+        device=device,
+        onnx_folder=cache_folder() / "onnx" if estimators.backend == "onnx" else None,
+        weights_hash=RANDOM if estimators.is_random else hash_of(name),
+    )
+
+
+def fitting(keypoints: Extractor, body_model: str, people: Lineage | None = None) -> Estimators:
+    """One extractor of keypoints and landmarks, to which a body is fitted if `body_model` is one for that."""
+    return Estimators(keypoints, fitting_lineages(keypoints.lineage, body_model, people))
+
+
+def fitting_lineages(keypoints: Lineage, body_model: str, people: Lineage | None = None) -> Lineages:
+    """Those of `fitting`."""
+    fitted = body_lineage(keypoints) if body_model in FITTED_MODELS else None
+    return Lineages(keypoints, people, fitted, fitted)
