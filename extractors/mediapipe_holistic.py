@@ -26,8 +26,9 @@ from jaxtyping import Float
 from mediapipe.python import packet_creator, packet_getter
 from mediapipe.python._framework_bindings import calculator_graph, resource_util
 
-from extractors.interface import Extractor, Frame, FramePose, Licences, Lineage
+from extractors.interface import FOUND_CONFIDENCE, Extractor, Frame, FramePose, Licences, Lineage
 from extractors.mediapipe_wholebody import wholebody_keypoints
+from renderers.wholebody import BODY
 
 _MODULES = Path(mp.__file__).parent / "modules"
 _GRAPH = _MODULES / "holistic_landmark" / "holistic_landmark_cpu.binarypb"
@@ -89,6 +90,10 @@ CROP_SIDE = 640
 """Its pixels: twice and more what MediaPipe's networks take of a body."""
 
 
+OWN_SHARE = 0.75
+"""Of the body's points must lie in the box, or they are of somebody else who walks through the square."""
+
+
 def _in_frame(
     run: Callable[[Frame], Mapping[str, Any]], frame: Frame, box: Float[np.ndarray, "4"]
 ) -> FramePose:
@@ -100,6 +105,10 @@ def _in_frame(
     crop = cv2.warpAffine(frame.image, to_crop, (CROP_SIDE, CROP_SIDE), flags=cv2.INTER_LINEAR)
     pose = _pose(run(replace(frame, image=crop)), np.full(2, CROP_SIDE, np.float32))
     keypoints = np.where(pose.confidence[:, None] > 0, pose.keypoints / scale + corner, 0)
+    body = keypoints[BODY][pose.confidence[BODY] >= FOUND_CONFIDENCE]
+    inside = ((body >= box[:2]) & (body <= box[2:])).all(1)
+    if not len(inside) or inside.mean() < OWN_SHARE:
+        return FramePose()
     return replace(pose, keypoints=keypoints.astype(np.float32))
 
 

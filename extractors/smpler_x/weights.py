@@ -56,18 +56,25 @@ def _size(weights: Mapping[str, Any]) -> Size | None:
 
 
 def random_smpler_x(size: Size, seed: int = 0) -> SmplerX:
-    """Untrained, for trying out what is around the network: poses near rest, boxes larger than nothing."""
+    """Untrained, for trying out what is around the network: bodies near rest that stand upright in the middle
+    of the crop, boxes larger than nothing.
+    """
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
         network = smpler_x_network(size)
         nn.init.normal_(network.encoder.pos_embed, std=0.02)
         nn.init.normal_(network.encoder.task_tokens, std=0.02)
     identity = torch.tensor([1.0, 0, 0, 1, 0, 0])
+    upright = torch.tensor([1.0, 0, 0, -1, 0, 0])
     for name, weight in network.state_dict().items():
-        if name.endswith("pose_out.0.bias"):
+        if name.endswith("root_pose_out.0.bias"):
+            weight.copy_(upright)
+        elif name.endswith("pose_out.0.bias"):
             weight.copy_(identity.repeat(len(weight) // len(identity)))
         elif name.endswith("pose_out.0.weight"):
             weight.mul_(0.1)
+        elif name.endswith(("cam_out.0.weight", "cam_out.0.bias")):
+            weight.mul_(0.01)
         elif name.endswith("_size.2.bias"):
             weight.fill_(3)
     return network.eval()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import runpy
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -189,11 +190,14 @@ def test_random_weights_are_those_of_the_seed_and_give_a_body_near_rest() -> Non
     assert not torch.equal(outputs["body_pose"], others["body_pose"])
     for name, values in outputs.items():
         assert values.isfinite().all(), name
-    for name in ("root_pose", "body_pose", "left_hand_pose", "right_hand_pose", "jaw_pose"):
+    # The body's y points up, the camera's down: upright is half a turn about x.
+    upright = torch.tensor([math.pi, 0, 0])
+    assert (outputs["root_pose"].abs() - upright).norm(dim=-1).max() < 0.8
+    for name in ("body_pose", "left_hand_pose", "right_hand_pose", "jaw_pose"):
         assert outputs[name].norm(dim=-1).max() < 0.8, name
     for name in ("left_hand_box", "right_hand_box", "face_box"):
         assert (outputs[name][:, 2:] - outputs[name][:, :2] > 16).all(), name
-    assert (outputs["translation"][:, 2] > 10).all()
+    assert (outputs["translation"][:, 2] > 10).all() and outputs["translation"][:, :2].abs().max() < 0.1
 
 
 def renamed(state: Mapping[str, Tensor], prefix: str, names: Mapping[str, str]) -> dict[str, Tensor]:
