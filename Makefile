@@ -12,12 +12,13 @@ export PREFECT_SERVER_ANALYTICS_ENABLED = false
 export DO_NOT_TRACK = 1
 export RAY_USAGE_STATS_ENABLED = 0
 
-.PHONY: help setup demo test test-fast lint format bench clean
+.PHONY: help setup demo test test-fast test-large lint format bench clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo       make a video of a person, extract it, and draw a picture of the dataset (in $(DEMO)/)"
-	@echo "make test       run every test; make test-fast leaves out the slow ones"
+	@echo "make test       run the tests; make test-fast leaves out the slow ones"
+	@echo "make test-large run networks of the published sizes on untrained weights (some minutes, 4 GB)"
 	@echo "make lint       ruff, the type checker and the import rules; make format mends what ruff can"
 	@echo "make bench      run the benchmarks; each prints lines 'ratio NAME VALUE'"
 	@echo "make setup      only the set-up that the others do first"
@@ -44,12 +45,15 @@ demo: $(READY)
 RUNS := tests/pipelines tests/test_readme.py
 
 test: $(TESTS_READY)
-	$(BIN)/pytest -n 2 $(RUNS:%=--ignore=%)
-	$(BIN)/pytest -n 2 --dist loadfile $(RUNS)
+	$(BIN)/pytest -n 2 -m "not large" $(RUNS:%=--ignore=%)
+	$(BIN)/pytest -n 2 --dist loadfile -m "not large" $(RUNS)
 
 test-fast: $(TESTS_READY)
-	$(BIN)/pytest -n 2 -m "not slow" $(RUNS:%=--ignore=%)
-	$(BIN)/pytest -n 2 --dist loadfile -m "not slow" $(RUNS)
+	$(BIN)/pytest -n 2 -m "not slow and not large" $(RUNS:%=--ignore=%)
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow and not large" $(RUNS)
+
+test-large: $(TESTS_READY)
+	$(BIN)/pytest -m large
 
 lint: $(READY)
 	$(BIN)/ruff check .

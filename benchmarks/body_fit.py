@@ -138,7 +138,9 @@ def costs(clip: list[Frame], labels: Labels, scale: int) -> Costs:
     count = len(clip) - ROUNDS + 1
     theirs, ours = [], []
     # What is loaded once for a worker is not a clip's cost.
-    fitted_arrays(as_arrays(frames[:3], list(extractor.extract(frames[:3])), to_stored), stored, lambda: None)
+    models = load_models()
+    few = as_arrays(frames[:3], list(extractor.extract(frames[:3])), to_stored)
+    fitted_arrays(few, models, stored, lambda: None)
     for first in range(ROUNDS):
         # Each clip begins a frame later: what a worker makes of a body's shape is kept, and in reality each
         # clip has another.
@@ -146,7 +148,7 @@ def costs(clip: list[Frame], labels: Labels, scale: int) -> Costs:
         seconds, found = timed(lambda own: list(extractor.extract(own)), own)
         theirs.append(1000 * seconds / count)
         arrays = as_arrays(own, found, to_stored)
-        seconds, fitted = timed(fitted_arrays, arrays, stored, lambda: None)
+        seconds, fitted = timed(fitted_arrays, arrays, models, stored, lambda: None)
         ours.append(1000 * seconds / count)
         error = check(arrays | fitted, labels, scale * to_stored)
     return Costs(

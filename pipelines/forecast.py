@@ -178,9 +178,10 @@ def _measured(header: Header, settings: DatasetSettings) -> Calibration:
         begun = time.perf_counter()
         people = find_people(header.path, scan, plan.fps, detector)
         people_s = (time.perf_counter() - begun) / max(1, sum(boxes.shape[1] for boxes in people.shots))
-    clips = [row for row in clips_of_video(scan, plan, people) if row.status is Status.PENDING]
+    cut = clips_of_video(scan, plan, people)
+    clips = [row for row in cut if row.status is Status.PENDING]
     if not clips:
-        raise VideoError(Reason.NO_PERSON, "nobody to extract in its first seconds")
+        raise VideoError(Reason.NO_PERSON, f"nobody to extract in its first seconds ({cut[0].error})")
     estimators = load_estimators(settings)
     if settings.sample.body_model != NO_MODEL:
         models = models_in(estimators.body_models, settings.sample.colours_file)
@@ -196,7 +197,7 @@ def _measured(header: Header, settings: DatasetSettings) -> Calibration:
         scan_s=scan_s,
         people_s=people_s,
         extract_s=seconds / row.num_frames,
-        people=len(clips),
+        people=len({row.track_id for row in clips}),
         bytes=sum(len(member.data) for member in members) / row.num_frames,
     )
 

@@ -59,7 +59,7 @@ def test_outputs_are_the_released_ones(shared: Path, small: Hamer) -> None:
     assert_released_outputs(shared, small, "small", every=1)
 
 
-@pytest.mark.slow
+@pytest.mark.large
 def test_outputs_of_the_real_size_are_the_released_ones(shared: Path) -> None:
     assert_released_outputs(shared, released_network(shared, "full"), "full", every=40)
 

@@ -342,7 +342,7 @@ def test_a_wrong_onnx_file_is_named(small: Simcc, tmp_path: Path) -> None:
             load_wholebody(network, tmp_path / f"{name}.onnx")
 
 
-@pytest.mark.slow
+@pytest.mark.large
 @pytest.mark.parametrize(
     ("name", "parameters"),
     [

@@ -139,7 +139,7 @@ def test_outputs_are_the_released(small: SmplerX, images: Tensor, shared: Path) 
     assert_released(*run(small, images), shared, "small")
 
 
-@pytest.mark.slow
+@pytest.mark.large
 @pytest.mark.parametrize("size", SIZES)
 def test_outputs_of_real_sizes_are_the_released(
     recipe: Mapping[str, Any], images: Tensor, shared: Path, size: Size
