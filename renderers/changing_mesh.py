@@ -62,12 +62,13 @@ class ChangingMesh(Primitive):  # type: ignore[misc]
     ) -> None:
         """Where the points are now, in metres, their normals, and their colours in [0, 1]; what is not given
         stays. On the card the change is made at once, so the context must be current."""
-        self._positions[:] = positions
+        changes = ((self._positions, positions), (self._normals, normals), (self._color_0, colours))
+        for part, numbers in changes:
+            if numbers is not None:
+                # NumPy is several times as fast at long columns as at rows of three.
+                for axis in range(3):
+                    part[:, axis] = numbers[:, axis]
         self._bounds = None
-        if normals is not None:
-            self._normals[:] = normals
-        if colours is not None:
-            self._color_0[:, :3] = colours
         if self._in_context():
             GL.glBindBuffer(GL.GL_ARRAY_BUFFER, self._buffers[0])
             GL.glBufferSubData(GL.GL_ARRAY_BUFFER, 0, self._numbers.nbytes, self._numbers)

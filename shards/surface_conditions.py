@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import functools
 import itertools
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -176,14 +178,29 @@ def condition_members(
     models: Models,
     on_frame: Callable[[], object] = lambda: None,
 ) -> Iterator[Member]:
-    """The members of those of smpl_cs and hands, for all frames, drawn and coded one frame after the other.
+    """The members of those of smpl_cs and hands, for all frames, drawn one after the other and coded
+    meanwhile.
 
     size and stored_size are (height, width). `on_frame` is called after each frame. Raises ModelFileError for
     a body model that cannot be loaded, SampleError for parameters that are not its, and OffscreenError.
     """
-    for number in range(len(poses["frame"])):
-        surfaces = frame_surfaces(poses, number, models)
-        for name in conditions:
-            image = draw_surface_condition(name, surfaces, size, stored_size)
-            yield Member(condition_name(name, number), encode_lossless(image))
-        on_frame()
+    coding: deque[tuple[str, Future[bytes]]] = deque()
+    with ThreadPoolExecutor(1, "code") as coder:
+        for number in range(len(poses["frame"])):
+            surfaces = frame_surfaces(poses, number, models)
+            for name in conditions:
+                image = draw_surface_condition(name, surfaces, size, stored_size)
+                coding.append((condition_name(name, number), coder.submit(encode_lossless, image)))
+            while len(coding) > _WAITING:
+                yield _coded(*coding.popleft())
+            on_frame()
+        while coding:
+            yield _coded(*coding.popleft())
+
+
+_WAITING = 4
+"""Images that may wait to be coded, while the next ones are drawn."""
+
+
+def _coded(name: str, data: Future[bytes]) -> Member:
+    return Member(name, data.result())
