@@ -31,7 +31,7 @@ class PersonDetector:
     def detect(self, images: Sequence[UInt8[np.ndarray, "height width 3"]]) -> list[People]:
         """The people of each RGB image, from the highest score on; images are of one size.
 
-        Boxes are in pixels of the image; YOLOX's may reach beyond its edge.
+        Boxes are in pixels of the image, and may reach beyond its edge.
         """
         return [
             people

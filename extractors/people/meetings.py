@@ -28,6 +28,9 @@ _FEWEST = 4
 _SPEED_SECONDS = 0.3
 """A change of speed counts as much as the way that it makes in this time."""
 
+_SIZE_WEIGHT = 3.0
+"""How much more height and feet count than where somebody goes: people turn, but do not grow."""
+
 
 @dataclass(frozen=True, order=True)
 class _Meeting:
@@ -127,11 +130,11 @@ def _is_mixed_up(
 
     def misfit(before: _Course, after: _Course) -> float:
         """How far what comes after is from going on with what was before; 1 is about a person's height."""
-        way = after.place - before.place
-        ahead = abs(way[0] - (before.step[0] + after.step[0]) / 2 * frames)
+        way, feet, _ = after.place - before.place
+        ahead = abs(way - (before.step[0] + after.step[0]) / 2 * frames)
         turn = abs(after.step[0] - before.step[0]) * fps * _SPEED_SECONDS
         growth = abs(np.log(max(after.place[2], 1.0) / max(before.place[2], 1.0)))
-        return float((ahead + turn + abs(way[1])) / scale + growth)
+        return float((ahead + turn) / scale + _SIZE_WEIGHT * (abs(feet) / scale + growth))
 
     as_they_are = misfit(before, after) + misfit(other_before, other_after)
     return misfit(before, other_after) + misfit(other_before, after) < as_they_are

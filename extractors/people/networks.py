@@ -49,25 +49,20 @@ class DetectionNetwork(nn.Module):
             self.register_buffer(f"_{name}", values[:, None, None], persistent=False)
 
     def forward(self, images: Float[Tensor, "images 3 height width"]) -> dict[str, Tensor]:
-        """images are RGB in [0, 255], resized to `largest`. `boxes` (images, people, 4) are x0 y0 x1 y1 in
-        their pixels, `scores` (images, people) in [0, 1], from the highest on; NaN where an image has fewer
-        people than another.
-        """
-        features = self.detector.extract_feat(self._prepared(images))
-        return self._people(features, images.shape[2], images.shape[3])
+        """images are RGB in [0, 255], resized to `largest`.
 
-    def _prepared(
-        self, images: Float[Tensor, "images 3 height width"]
-    ) -> Float[Tensor, "images 3 rows columns"]:
+        `boxes` (images, people, 4) are x0 y0 x1 y1 in their pixels and may reach beside the image; `scores`
+        (images, people) are in [0, 1], from the highest on. NaN where an image has fewer people than another.
+        """
         height, width = images.shape[2:]
         if self._is_padded:
-            rows = columns = self.largest[0]
-            images = functional.pad(images, (0, columns - width, 0, rows - height), value=_PAD)
+            side = self.largest[0]
+            images = functional.pad(images, (0, side - width, 0, side - height), value=_PAD)
+            height = width = side  # to mmdet, what is beside the image is part of it
         images = images if self._takes_rgb else images.flip(1)
         images = (images - self._mean) / self._std
-        return functional.pad(
-            images, (0, -images.shape[3] % self._divisor, 0, -images.shape[2] % self._divisor)
-        )
+        images = functional.pad(images, (0, -width % self._divisor, 0, -height % self._divisor))
+        return self._people(self.detector.extract_feat(images), height, width)
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     def _people(self, features: tuple[Tensor, ...], height: int, width: int) -> dict[str, Tensor]:

@@ -6,7 +6,7 @@ import math
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,9 @@ from extractors.people.tracks import People
 from extractors.weights.errors import WeightsError
 
 LINEAGE = Lineage("mmdet: small", 1, "mmdet", {"small": RANDOM}, Licences("Apache-2.0", "none", "none"))
+
+FEW_CLASSES = {"model.roi_head.bbox_head.num_classes": 3}
+"""So that what a random network takes things for is people, often enough."""
 
 SMALLER: Mapping[str, Mapping[str, object]] = {
     "rtmdet-m": {
@@ -57,32 +60,40 @@ SMALLER: Mapping[str, Mapping[str, object]] = {
     "faster-rcnn": {
         "model.backbone.depth": 18,
         "model.neck.in_channels": [64, 128, 256, 512],
+        "model.neck.out_channels": 32,
+        "model.rpn_head.in_channels": 32,
+        "model.rpn_head.feat_channels": 32,
+        "model.roi_head.bbox_roi_extractor.out_channels": 32,
+        "model.roi_head.bbox_head.in_channels": 32,
         "model.roi_head.bbox_head.fc_out_channels": 32,
+        **FEW_CLASSES,
         "model.test_cfg.rpn.nms_pre": 100,
         "model.test_cfg.rpn.max_per_img": 100,
-        "test_dataloader.dataset.pipeline.1.scale": (333, 200),
+        "test_dataloader.dataset.pipeline.1.scale": (256, 160),
     },
 }
 """The published configurations made cheap; how images are prepared and boxes chosen is left as it is."""
 
 
-SPREADS = {
-    "rtm_cls": 3.0,
-    "rtm_reg": 0.7,
-    "conv_cls": 3.0,
-    "conv_obj": 3.0,
-    "conv_reg": 0.7,
-    "rpn_cls": 3.0,
-    "rpn_reg": 0.3,
-    "fc_cls": 5.0,
-    "fc_reg": 1.0,
+SCORE = 0.3
+
+LAST_LAYERS = {
+    "rtm_cls": (-8.0, 3.0),
+    "rtm_reg": (1.0, 0.3),
+    "conv_cls": (1.0, 3.0),
+    "conv_obj": (0.0, 2.0),
+    "conv_reg": (1.0, 0.3),
+    "rpn_cls": (-3.0, 3.0),
+    "rpn_reg": (0.0, 0.3),
+    "fc_cls": (0.0, 4.0),
+    "fc_reg": (0.0, 1.0),
 }
-"""Last layers, and how far what they give is to be spread."""
+"""The mean of what each is to give, and how far it is to be spread."""
 
 
-def detector_of(name: str, changes: Mapping[str, object]) -> Any:
-    """mmdet's detector with random weights that finds many things: the scores of an untrained one are all the
-    same.
+def detector_of(name: str, changes: Mapping[str, object], pictures: int = 8) -> Any:
+    """mmdet's detector with random weights that finds many things in such pictures: an untrained one scores
+    everything the same.
     """
     published = NETWORKS[name]
     config = packaged_config(published.package, published.config)
@@ -91,122 +102,131 @@ def detector_of(name: str, changes: Mapping[str, object]) -> Any:
     detector: Any = build_network("mmdet", config)
     hooks = []
     for key, layer in detector.named_modules():
-        spread = next(
-            (spread for part, spread in SPREADS.items() if re.search(rf"{part}(\.\d+)?$", key)), None
-        )
-        if spread is not None and hasattr(layer, "weight"):
-            hooks.append(layer.register_forward_hook(partial(spread_out, spread)))
-        if isinstance(layer, nn.BatchNorm2d):
+        name = re.sub(r"\.\d+$", "", key).rpartition(".")[2].removeprefix("multi_level_")
+        if name in LAST_LAYERS and hasattr(layer, "weight"):
+            hooks.append(layer.register_forward_hook(partial(spread_out, *LAST_LAYERS[name])))
+        if isinstance(layer, nn.modules.batchnorm._BatchNorm):
             layer.momentum = 1.0  # it takes what it sees for what it always sees
     network = DetectionNetwork(detector, config, 1.0).train()
+    long, short = network.largest
+    seen = np.stack([picture(short, long, seed) for seed in range(90, 90 + pictures)])
     with torch.no_grad():
-        network(torch.from_numpy(picture(*network.largest[::-1], 99)).permute(2, 0, 1)[None].float())
+        network(torch.from_numpy(seen).permute(0, 3, 1, 2).float())
     for hook in hooks:
         hook.remove()
     detector.cfg = config
     return detector.eval()
 
 
-def spread_out(spread: float, layer: Any, _: object, output: torch.Tensor) -> torch.Tensor:
-    """Scale the layer so that what it gives for this input is spread so far around zero."""
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Where others compute too, threads that wait for each other take many times as long."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module", params=SMALLER)
+def detector(request: pytest.FixtureRequest) -> Any:
+    return detector_of(request.param, SMALLER[request.param])
+
+
+def spread_out(mean: float, spread: float, layer: Any, _: object, output: torch.Tensor) -> torch.Tensor:
+    """Change the layer so that for this input every channel has the mean, and all have the spread."""
     axes = [axis for axis in range(output.ndim) if axis != 1]
-    mean, factor = output.mean(axes), spread / output.std()
+    was, factor = output.mean(axes), spread / output.std()
     layer.weight.mul_(factor)
-    layer.bias.sub_(mean).mul_(factor)
+    layer.bias.sub_(was).mul_(factor).add_(mean)
     shape = [-1 if axis == 1 else 1 for axis in range(output.ndim)]
-    return (output - mean.reshape(shape)) * factor
+    return (output - was.reshape(shape)) * factor + mean
 
 
 def picture(height: int, width: int, seed: int) -> UInt8[np.ndarray, "height width 3"]:
-    """RGB, with large and small forms, and more red than blue."""
+    """RGB, with finer and coarser grains of every colour, and more red than blue."""
     random = np.random.default_rng(seed)
-    image = np.full((height, width, 3), [170.0, 120.0, 70.0])
-    for rough in (4, 16, 64):
-        forms = random.normal(0, 40, (rough, rough, 3))
-        image += cv2.resize(forms, (width, height), interpolation=cv2.INTER_CUBIC)
+    image = np.full((height, width, 3), [150.0, 120.0, 90.0])
+    for grain in (1.0, 3.0):
+        grains = cv2.GaussianBlur(random.normal(size=image.shape), None, grain)
+        image += grains * (30 / grains.std())
     return np.clip(image, 0, 255).astype(np.uint8)
 
 
 def found_by_mmdet(
     detector: nn.Module, image: UInt8[np.ndarray, "height width 3"], score_above: float
-) -> tuple[Float[np.ndarray, "n 4"], Float[np.ndarray, "n"]]:
+) -> People:
     from mmdet.apis import inference_detector
     from mmengine.registry import DefaultScope
 
     with DefaultScope.overwrite_default_scope("mmdet"):
         found = inference_detector(detector, cv2.cvtColor(image, cv2.COLOR_RGB2BGR)).pred_instances
     people = found[(found.labels == 0) & (found.scores > score_above)]
-    return people.bboxes.numpy(), people.scores.numpy()
+    return People(people.bboxes.numpy(), people.scores.numpy())
 
 
-def assert_same_people(ones: People, others: People) -> None:
-    """In any order: beside the image all cells see the same grey, so boxes there have equal scores."""
-    assert ones.boxes.shape == others.boxes.shape
+def distances(ones: People, others: People) -> Float[np.ndarray, "pairs"]:
+    """Of each of the fewer to another of the more, in pixels and hundredths of a score, in whatever order:
+    cells beside the image see the same grey, so that boxes there have equal scores.
+    """
     assert (np.diff(ones.scores) <= 0).all()
     rows, columns = (np.column_stack([one.boxes, one.scores * 100]) for one in (ones, others))
     distance = np.abs(rows[:, None] - columns).max(axis=2)
-    assert distance[linear_sum_assignment(distance)].max(initial=0) < 1e-2
+    return distance[linear_sum_assignment(distance)]
 
 
-def assert_finds_what_mmdet_finds(
-    name: str, changes: Mapping[str, object], score_above: float, sizes: list[tuple[int, int]]
-) -> None:
-    detector = detector_of(name, changes)
-    network = DetectionNetwork(detector, detector.cfg, score_above)
-    mine = PersonDetector(network, Running(batch=2), LINEAGE)
+def assert_finds_what_mmdet_finds(detector: Any, sizes: list[tuple[int, int]]) -> None:
+    network = DetectionNetwork(detector, detector.cfg, SCORE)
+    mine = PersonDetector(network, Running(batch=1), LINEAGE)
     seen = 0
-    for seed, (height, width) in enumerate(sizes):
-        images = [picture(height, width, seed), picture(height, width, seed + 50)]
-        for image, people in zip(images, mine.detect(images), strict=True):
-            boxes, scores = found_by_mmdet(detector, image, score_above)
-            assert_same_people(people, People(boxes, scores))
-            seen += len(boxes)
+    for seed, size in enumerate(sizes):
+        image = picture(*size, seed)
+        (people,) = mine.detect([image])
+        expected = found_by_mmdet(detector, image, SCORE)
+        assert people.boxes.shape == expected.boxes.shape
+        assert distances(people, expected).max(initial=0) < 1e-2
+        seen += len(people.scores)
     assert seen > 10
 
 
-@pytest.mark.parametrize("name", SMALLER)
-def test_finds_what_mmdets_own_inference_finds(name: str) -> None:
-    sizes = [(96, 160), (250, 141), (480, 360)]
-    assert_finds_what_mmdet_finds(name, SMALLER[name], 0.3, sizes)
+def test_finds_what_mmdets_own_inference_finds(detector: Any) -> None:
+    assert_finds_what_mmdet_finds(detector, [(96, 160), (250, 141), (480, 360)])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SMALLER)
 def test_finds_what_mmdets_own_inference_finds_at_the_published_sizes(name: str) -> None:
-    assert_finds_what_mmdet_finds(name, {}, 0.2, [(540, 960)])
+    changes = FEW_CLASSES if name == "faster-rcnn" else {}
+    detector = detector_of(name, changes, pictures=1)
+    long, short = DetectionNetwork(detector, detector.cfg, SCORE).largest
+    assert_finds_what_mmdet_finds(detector, [(short, long)])
 
 
-@pytest.mark.parametrize("name", SMALLER)
-def test_what_is_found_hangs_on_the_image_alone(name: str) -> None:
-    detector = detector_of(name, SMALLER[name])
-    images = [picture(120, 90, seed) for seed in range(5)]
+def test_what_is_found_hangs_on_the_image_alone(detector: Any) -> None:
+    """But for rounding, by which one of two boxes that overlap by the limit may be dropped or not."""
+    images = [picture(480, 360, seed) for seed in range(5)]
     counts, found = [], []
     for batch in (1, 3):
-        network = DetectionNetwork(detector, detector.cfg, 0.3)
+        network = DetectionNetwork(detector, detector.cfg, SCORE)
         people = PersonDetector(network, Running(batch=batch), LINEAGE)
         found.append(people.detect(images))
         counts.append((people.count.batches, people.count.inputs))
     assert counts == [(5, 5), (2, 5)]
     assert len({len(people.scores) for people in found[0]}) > 1
-    for alone, together in zip(*found, strict=True):
-        assert_same_people(alone, together)
+    pairs = list(zip(*found, strict=True))
+    assert sum(abs(len(alone.scores) - len(together.scores)) for alone, together in pairs) <= 2
+    apart = np.concatenate([distances(alone, together) for alone, together in pairs])
+    assert np.quantile(apart, 0.9) < 1e-2
 
 
-def test_lower_precision_leaves_boxes_where_they_are() -> None:
-    """Only the features are computed in it: of a box in bfloat16, the edges would be pixels off."""
+def test_boxes_are_exact_in_lower_precision() -> None:
+    """It is the features' alone: in bfloat16 a box's edges would go in steps of some pixels."""
     detector = detector_of("rtmdet-m", SMALLER["rtmdet-m"])
-    images = [picture(256, 256, seed) for seed in range(3)]
-    exact, rounded = (
-        PersonDetector(
-            DetectionNetwork(detector, detector.cfg, 0.3), Running(precision=precision), LINEAGE
-        ).detect(images)
-        for precision in ("float32", "bfloat16")
-    )
-    distances = [
-        np.abs(mine.boxes[:, None] - others.boxes).max(axis=2).min(axis=1)
-        for mine, others in zip(exact, rounded, strict=True)
-    ]
-    assert np.median(np.concatenate(distances)) < 2
+    network = DetectionNetwork(detector, detector.cfg, SCORE)
+    people = PersonDetector(network, Running(precision="bfloat16"), LINEAGE)
+    (found,) = people.detect([picture(256, 256, 0)])
+    boxes = torch.from_numpy(found.boxes)
+    assert len(boxes) > 10
+    assert (boxes.bfloat16().float() == boxes).float().mean() < 0.5
 
 
 def test_nobody_is_nobody() -> None:
