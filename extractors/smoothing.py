@@ -22,6 +22,9 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.spatial.transform import Rotation
 
+VERSION = 1
+"""Raised with every change of the filters that can change a number."""
+
 TIME_CONSTANT = 0.05
 """Seconds; the standard deviation of the weights. Of a movement to and fro twice a second 82% is left, of one
 four times a second 45%; of noise from frame to frame, at 30 frames a second, 43%."""

@@ -12,7 +12,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from extractors.interface import FOUND_CONFIDENCE, SeenBody, SeenHand
 from pipelines.presets import FITTED_MODELS
@@ -91,26 +91,29 @@ def fitted_arrays(
     return arrays | dict(zip(BODY_PARAMETERS, values, strict=True))
 
 
-def seen_body_arrays(
-    bodies: Sequence[SeenBody | None],
-    model: BodyModel,
-    poses: Mapping[str, np.ndarray],
-    to_stored: Float[np.ndarray, "2"],
-) -> dict[str, np.ndarray]:
-    """The body's arrays, from what a network saw in each frame of the clip; to_stored scales x and y from
-    pixels of the video to those of the stored frame.
+def parts_seen(
+    confidence: Float[np.ndarray, "frames 133"], valid: Bool[np.ndarray, "frames"]
+) -> Bool[np.ndarray, "frames parts"]:
+    """Whether at least half of a part's keypoints were found, in frames with a body that a network saw: the
+    network gives every part in any case.
+    """
+    found = confidence >= FOUND_CONFIDENCE
+    parts = [found[:, points].mean(1) >= 0.5 for points in map(list, BODY_PARTS.values())]
+    return np.stack(parts, 1) & valid[:, None]
 
-    A part is valid where at least half of its points were found: the network gives every part in any case.
+
+def seen_body_arrays(
+    bodies: Sequence[SeenBody | None], model: BodyModel, to_stored: Float[np.ndarray, "2"]
+) -> dict[str, np.ndarray]:
+    """The body's arrays but body_part_valid, from what a network saw in each frame of the clip; to_stored
+    scales x and y from pixels of the video to those of the stored frame.
     """
     valid = np.array([body is not None for body in bodies], bool)
-    found = poses["confidence"] >= FOUND_CONFIDENCE
-    parts = [found[:, points].mean(1) >= 0.5 for points in map(list, BODY_PARTS.values())]
     arrays = {name: array for name, array in no_body(len(bodies)).items() if name not in HAND_SURFACE_ARRAYS}
     arrays |= {
         "body_model": np.array([model.name], POSES["body_model"].dtype),
         "body_joints": np.array(model.joint_names, POSES["body_joints"].dtype),
         "body_surface_valid": valid,
-        "body_part_valid": np.stack(parts, 1) & valid[:, None],
         "world_to_camera": np.tile(np.eye(4), (len(bodies), 1, 1)),
         "camera_K": np.full((len(bodies), 3, 3), np.nan),
         "body_pose": np.full((len(bodies), len(model.joint_names), 3), np.nan, np.float32),

@@ -203,7 +203,7 @@ def look_at_weights(preset: str, deep: bool) -> Finding:
         if fetched:
             fixes.insert(0, f"dancemill weights fetch {' '.join(fetched)}")
         return "missing", f"{', '.join(absent)} not in {weights_folder()}", "; ".join(fixes)
-    wrong = [name for name in names if deep and verdict(name) == "wrong"]
+    wrong = [name for name in names if deep and verdict(name, anew=True) == "wrong"]
     if wrong:
         return (
             "broken",

@@ -4,6 +4,7 @@ loaded networks themselves.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -13,16 +14,19 @@ from extractors.anny_fit.lineage import body_lineage
 from extractors.hamer import VERSION as HANDS_VERSION
 from extractors.interface import RANDOM, BodyEstimator, Extractor, HandEstimator, Licences, Lineage
 from extractors.people import VERSION as PEOPLE_VERSION
+from extractors.smoothing import VERSION as SMOOTHING_VERSION
 from extractors.smpler_x import VERSION as BODY_VERSION
 from extractors.weights.registry import weight_named
 from extractors.weights.store import hash_of, weight_path, weights_folder
 from extractors.wholebody import VERSION as WHOLEBODY_VERSION
+from pipelines.body_surface import load_body, models_in
 from pipelines.dataset_settings import DatasetSettings
 from pipelines.lineages import Lineages
 from pipelines.people import Detector
 from pipelines.presets import FITTED_MODELS, MEDIAPIPE
 from pipelines.settings import RANDOM_SMALL
-from renderers.cache_folder import cache_folder
+from renderers.body_models.load import require_smplx
+from renderers.cache_folder import cache_folder, placeholder_folder
 from shards.schema import NO_MODEL
 
 if TYPE_CHECKING:
@@ -31,6 +35,11 @@ if TYPE_CHECKING:
 
 HANDS = "hamer"
 """The network of hands."""
+
+RUNNING = ("precision", "channels_last", "compile", "batch")
+"""Settings of how networks are run. Each can change the last digits of a number."""
+
+Parameter = str | int | float | bool
 
 _OWN = "Apache-2.0"
 """That of this program's own networks."""
@@ -60,30 +69,25 @@ def needed_weights(settings: DatasetSettings) -> tuple[str, ...]:
     names = [preset.detector] if settings.plan.finds_people else []
     if preset.wholebody != MEDIAPIPE:
         names += [preset.wholebody, *([preset.feet] if preset.feet else [])]
-    if _sees_body(settings):
+    if settings.sees_body:
         names += [settings.estimators.body_network, HANDS, "smplx", "mano"]
     return tuple(dict.fromkeys(names))
 
 
-def _sees_body(settings: DatasetSettings) -> bool:
-    """Whether networks see bodies and hands, which are then of SMPL-X and MANO."""
-    return settings.sample.body_model not in (*FITTED_MODELS, NO_MODEL)
-
-
 def body_model_folder(settings: DatasetSettings) -> Path | None:
     """Where the files of body models are; stand-ins for them where the networks are untrained, too."""
-    if not _sees_body(settings):
+    if not settings.sees_body:
         return None
     return _placeholders() if settings.estimators.is_random else weights_folder()
 
 
 def _placeholders() -> Path:
-    """The folder of stand-ins for SMPL-X and MANO, made if it is not there."""
+    """The folder of stand-ins for SMPL-X and MANO. Raises ModelFileError without the package smplx."""
+    require_smplx("the stand-ins for SMPL-X and MANO")
     from renderers.body_models.placeholder import write_placeholders
 
-    folder = cache_folder() / "placeholders"
-    write_placeholders(folder)
-    return folder
+    write_placeholders(placeholder_folder())
+    return placeholder_folder()
 
 
 def lineages_of(settings: DatasetSettings) -> Lineages:
@@ -91,24 +95,36 @@ def lineages_of(settings: DatasetSettings) -> Lineages:
     preset, estimators = settings.preset, settings.estimators
     people = None
     if settings.plan.finds_people:
-        people = _lineage(settings, "mmdet", PEOPLE_VERSION, (preset.detector,), {})
+        # How it was run is left out: its boxes are in the plan, and stay.
+        people = _lineage(settings, "mmdet", PEOPLE_VERSION, (preset.detector,), {}, running=())
     if preset.wholebody == MEDIAPIPE:
         from extractors.mediapipe_holistic import MediaPipeHolistic
 
         return fitting_lineages(MediaPipeHolistic().lineage, settings.sample.body_model, people)
-    of_keypoints: dict[str, str | bool] = {
-        name: getattr(estimators, name) for name in ("backend", "flip_test", "compat_bgr", "smooth")
-    }
+    smoothed = {"smooth": SMOOTHING_VERSION} if estimators.smooth else {}
     names = (preset.wholebody, *([preset.feet] if preset.feet else []))
+    of_keypoints: dict[str, Parameter] = {
+        "flip_test": estimators.flip_test,
+        "compat_bgr": estimators.compat_bgr,
+        "backend": _backend(settings),
+        **smoothed,
+    }
     keypoints = _lineage(settings, "mmpose", WHOLEBODY_VERSION, names, of_keypoints)
-    if not _sees_body(settings):
+    if not settings.sees_body:
         return Lineages(keypoints, people)
-    of_body: dict[str, str | bool] = {"smooth": estimators.smooth, "compat_bgr": estimators.compat_bgr}
     networks = (estimators.body_network, "smplx")
+    of_body: dict[str, Parameter] = {"compat_bgr": estimators.compat_bgr, **smoothed}
     body = _lineage(settings, "smpler_x", BODY_VERSION, networks, of_body)
-    of_hands: dict[str, str | bool] = {"smooth": estimators.smooth, "hand_boxes": estimators.hand_boxes}
+    of_hands: dict[str, Parameter] = {"hand_boxes": estimators.hand_boxes, **smoothed}
     hands = _lineage(settings, "hamer", HANDS_VERSION, (HANDS, "mano"), of_hands)
     return Lineages(keypoints, people, body, hands)
+
+
+def _backend(settings: DatasetSettings) -> str:
+    """What runs the networks of the keypoints; those that are published for ONNX Runtime run there alone."""
+    preset = settings.preset
+    is_onnx = settings.estimators.backend == "onnx" or preset.wholebody.endswith("-onnx")
+    return f"onnxruntime {version('onnxruntime')}" if is_onnx else "torch"
 
 
 _BODY_MODELS = ("smplx", "mano")
@@ -121,11 +137,14 @@ def _lineage(
     extractor: str,
     version_of_code: int,
     names: tuple[str, ...],
-    own: dict[str, str | bool],
+    own: Mapping[str, Parameter],
+    running: tuple[str, ...] = RUNNING,
 ) -> Lineage:
-    """Of an extractor whose weights, and whose body model if it has one, are those of the names."""
+    """Of an extractor whose weights, and whose body model if it has one, are those of the names; `running`
+    are settings of how networks are run that count.
+    """
     estimators = settings.estimators
-    running = {name: getattr(estimators, name) for name in _CHANGES_NUMBERS}
+    run = {name: getattr(estimators, name) for name in running}
     networks = [weight_named(name) for name in names if name not in _BODY_MODELS]
     models = [weight_named(name) for name in names if name in _BODY_MODELS]
     if estimators.is_random:
@@ -147,12 +166,8 @@ def _lineage(
         package=f"{package}=={version(package)}, torch=={version('torch').partition('+')[0]}",
         weights=weights,
         licences=Licences(", ".join(sorted(code)), of_weights, of_models),
-        parameters={"networks": networks_of, **running, **own},
+        parameters={"networks": networks_of, **run, **own},
     )
-
-
-_CHANGES_NUMBERS = ("precision", "channels_last", "compile", "batch")
-"""Each can change the last digits of a number."""
 
 
 def _running(settings: DatasetSettings) -> Running:
@@ -162,7 +177,7 @@ def _running(settings: DatasetSettings) -> Running:
     from extractors.batching import Running
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    return Running(device, **{name: getattr(settings.estimators, name) for name in _CHANGES_NUMBERS})
+    return Running(device, **{name: getattr(settings.estimators, name) for name in RUNNING})
 
 
 def load_detector(settings: DatasetSettings) -> Detector:
@@ -221,6 +236,16 @@ def load_estimators(settings: DatasetSettings) -> Estimators:
         body_model_folder(settings),
         estimators.smooth,
     )
+
+
+def load_with_body(settings: DatasetSettings) -> Estimators:
+    """The networks, and the body models that their surfaces are drawn with, loaded too. Raises WeightsError
+    and ModelFileError.
+    """
+    estimators, sample = load_estimators(settings), settings.sample
+    if sample.body_model != NO_MODEL:
+        load_body(sample.body_model, models_in(estimators.body_models, sample.colours_file))
+    return estimators
 
 
 def _wholebody(name: str, settings: DatasetSettings, device: str) -> WholebodyNetwork:

@@ -24,6 +24,7 @@ from pipelines.body_surface import (
     fitted_arrays,
     models_in,
     no_body,
+    parts_seen,
     seen_body_arrays,
     seen_hand_arrays,
 )
@@ -251,20 +252,21 @@ def _seen(clip: _Clip) -> tuple[list[bytes], dict[str, np.ndarray]]:
         if needs_motion:
             _measure_movement(poses, min(job.stored_size))
     if estimators.body is not None:
-        poses |= _body_arrays(clip, estimators.body.body_model, bodies, poses)
+        poses |= _body_arrays(clip, estimators.body.body_model, bodies)
+        poses["body_part_valid"] = parts_seen(poses["confidence"], poses["body_surface_valid"])
     if estimators.hands is not None:
         poses |= _hand_arrays(clip, estimators.hands.hand_model, hands)
     return images, poses
 
 
-def _body_arrays(
-    clip: _Clip, model: str, bodies: BodyReader | None, poses: dict[str, np.ndarray]
-) -> dict[str, np.ndarray]:
+def _body_arrays(clip: _Clip, model: str, bodies: BodyReader | None) -> dict[str, np.ndarray]:
     """Those of a body that a network sees; of the old sample where there is no reader."""
     if bodies is None:
         kept = clip.old_poses()
         return {name: kept[name] for name in BODY_ARRAYS.keys() - HAND_SURFACE_ARRAYS}
-    return seen_body_arrays(bodies.finish(), clip.models(model), poses, clip.to_stored)
+    found = bodies.finish()
+    clip.on_frame()
+    return seen_body_arrays(found, clip.models(model), clip.to_stored)
 
 
 def _hand_arrays(clip: _Clip, model: str, hands: HandReader | None) -> dict[str, np.ndarray]:
@@ -272,7 +274,9 @@ def _hand_arrays(clip: _Clip, model: str, hands: HandReader | None) -> dict[str,
     if hands is None:
         kept = clip.old_poses()
         return {name: kept[name] for name in HAND_SURFACE_ARRAYS}
-    return seen_hand_arrays(hands.finish(), clip.models(model, side="right"), clip.to_stored)
+    found = hands.finish()
+    clip.on_frame()
+    return seen_hand_arrays(found, clip.models(model, side="right"), clip.to_stored)
 
 
 def _with_boxes(frames: Iterable[Frame], clip: _Clip) -> Iterator[Frame]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from prefect import flow
 
 from pipelines import stages
+from pipelines.dataset_settings import check_same_people
 from pipelines.estimators import lineages_of
 from pipelines.ledger import Summary
 from pipelines.progress import progress_bars
@@ -79,8 +80,9 @@ def extract_poses(
     settings = request.settings
     with open_workspace(request.dataset) as workspace, progress_bars() as bars:
         lineages = lineages_of(settings)
+        check_same_people(request.dataset, lineages)
         earlier = stages.rows_if_there(workspace.dataset / LEDGER, VideoRow)
-        with WorkerPool(request.run, settings, workspace.worker_logs) as pool:
+        with WorkerPool(request.run, settings, lineages, workspace.worker_logs) as pool:
             run = stages.Run(workspace, settings, lineages, pool, request.retry_reasons, bars, earlier)
             videos = stages.hash_inputs(whole(run), whole(request.paths))
             scans = stages.scan_videos(run, videos)

@@ -4,6 +4,7 @@ from a short measured calibration on one of them.
 
 from __future__ import annotations
 
+import functools
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -14,20 +15,19 @@ from pathlib import Path
 import av
 import numpy as np
 
-from pipelines.body_surface import load_body, models_in
 from pipelines.dataset_settings import DatasetSettings
-from pipelines.estimators import load_detector, load_estimators
+from pipelines.estimators import load_detector, load_with_body
 from pipelines.extract_clip import extract_clip
 from pipelines.frames import VideoSource
-from pipelines.people import find_people
+from pipelines.people import Detector, find_people
 from pipelines.plan import clips_of_video
 from pipelines.reasons import Reason
 from pipelines.sample_meta import ClipJob
-from pipelines.scan import DEFAULT_FPS, VideoScan, presentation_times
+from pipelines.scan import VideoScan, declared_rate, presentation_times
 from pipelines.settings import PlanSettings
 from pipelines.video import Damage, VideoError, decode, display_size, open_video, rotation
 from shards.errors import UserError
-from shards.schema import NO_MODEL, PlanRow, Status
+from shards.schema import PlanRow, Status
 
 CALIBRATION_SECONDS = 2.0
 """Of a video: so much is really extracted."""
@@ -86,7 +86,7 @@ class Forecast:
 def read_header(path: Path) -> Header:
     """Raises VideoError for what is no video."""
     with open_video(path) as (container, stream):
-        fps = float(stream.average_rate or DEFAULT_FPS)
+        fps = declared_rate(stream)
         if stream.duration is not None and stream.time_base is not None:
             seconds = float(stream.duration * stream.time_base)
         elif container.duration is not None:
@@ -116,7 +116,7 @@ def forecast(
             left_out[str(error.reason)] += 1
         else:
             if header.seconds < settings.plan.min_clip_seconds:
-                left_out["too_short"] += 1
+                left_out[str(Reason.TOO_SHORT)] += 1
             else:
                 headers.append(header)
         on_input()
@@ -158,15 +158,16 @@ def calibrate(headers: Sequence[Header], settings: DatasetSettings) -> Calibrati
     by_length = sorted(headers, key=lambda header: header.seconds)
     middle = len(by_length) // 2
     failures = []
+    detector = functools.cache(lambda: load_detector(settings))
     for header in by_length[middle:] + by_length[:middle][::-1]:
         try:
-            return _measured(header, settings)
+            return _measured(header, settings, detector)
         except VideoError as error:
             failures.append(f"{header.path.name}: {error.message}")
     raise ForecastError(f"no input could be measured with: {failures[0]}")
 
 
-def _measured(header: Header, settings: DatasetSettings) -> Calibration:
+def _measured(header: Header, settings: DatasetSettings, detector: Callable[[], Detector]) -> Calibration:
     wanted = round(CALIBRATION_SECONDS * header.fps)
     begun = time.perf_counter()
     scan = _scan_beginning(header.path, wanted)
@@ -174,18 +175,15 @@ def _measured(header: Header, settings: DatasetSettings) -> Calibration:
     plan = replace(settings.plan, min_clip_seconds=min(settings.plan.min_clip_seconds, scan.duration_s))
     people, people_s = None, 0.0
     if plan.finds_people:
-        detector = load_detector(settings)
+        loaded = detector()
         begun = time.perf_counter()
-        people = find_people(header.path, scan, plan.fps, detector)
+        people = find_people(header.path, scan, plan.fps, loaded)
         people_s = (time.perf_counter() - begun) / max(1, sum(boxes.shape[1] for boxes in people.shots))
     cut = clips_of_video(scan, plan, people)
     clips = [row for row in cut if row.status is Status.PENDING]
     if not clips:
         raise VideoError(Reason.NO_PERSON, f"nobody to extract in its first seconds ({cut[0].error})")
-    estimators = load_estimators(settings)
-    if settings.sample.body_model != NO_MODEL:
-        models = models_in(estimators.body_models, settings.sample.colours_file)
-        load_body(settings.sample.body_model, models)
+    estimators = load_with_body(settings)
     sample = replace(settings.sample, min_found=0.0)
     job = ClipJob(clips[0], VideoSource.of(header.path, scan), sample)
     begun = time.perf_counter()
@@ -205,20 +203,22 @@ def _measured(header: Header, settings: DatasetSettings) -> Calibration:
 def _scan_beginning(path: Path, frames: int) -> VideoScan:
     """As a scan gives it, of the first frames alone, without looking for cuts."""
     with open_video(path) as (container, stream):
-        first = list(islice(decode(container, stream, Damage()), max(1, frames)))
-        if not first:
+        pts: list[int | None] = []
+        for frame in islice(decode(container, stream, Damage()), max(1, frames)):
+            if not pts:
+                size, turned = display_size(frame, stream), rotation(frame)
+            pts.append(frame.pts)
+        if not pts:
             raise VideoError(Reason.NO_FRAMES, "no frame of it can be decoded")
-        times = presentation_times([frame.pts for frame in first], stream.time_base)
-        exact = times is not None
-        fps = float(stream.average_rate or DEFAULT_FPS)
-        width, height = display_size(first[0], stream)
+        times = presentation_times(pts, stream.time_base)
+        fps = declared_rate(stream)
         return VideoScan(
             "0" * 16,
             codec=stream.codec_context.name,
-            width=width,
-            height=height,
-            rotation=rotation(first[0]),
-            times=times if times is not None else tuple(number / fps for number in range(len(first))),
-            exact_times=exact,
-            shots=((0, len(first)),),
+            width=size[0],
+            height=size[1],
+            rotation=turned,
+            times=times if times is not None else tuple(number / fps for number in range(len(pts))),
+            exact_times=times is not None,
+            shots=((0, len(pts)),),
         )

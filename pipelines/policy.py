@@ -20,5 +20,7 @@ def check_policy(policy: str | None, settings: DatasetSettings) -> None:
     if settings.sample.body_model == "smplx":
         smplx = weight_named("smplx")
         objections.append(f"package smplx ({smplx.code}): not for commercial use.")
+    if settings.sample.colours:
+        objections.append(f"colours {settings.sample.colours}: their licence is not known.")
     if objections:
         raise SettingsError("the policy commercial forbids this run:\n  " + "\n  ".join(objections))

@@ -161,7 +161,7 @@ class _Seen:
         self.thumbnail_size = (0, 0)
         self.rotation = 0
         self.time_base = stream.time_base
-        self.rate = _declared_rate(stream)
+        self.rate = declared_rate(stream)
         self.detector = AdaptiveDetector(min_scene_len=max(1, round(MIN_SHOT_SECONDS * self.rate)))
         self.cuts: list[int] = []
 
@@ -204,7 +204,8 @@ def presentation_times(pts: Sequence[int | None], time_base: Fraction | None) ->
     return tuple(float(stamp * time_base) for stamp in given)
 
 
-def _declared_rate(stream: VideoStream) -> float:
+def declared_rate(stream: VideoStream) -> float:
+    """Frames per second as the file has it, or DEFAULT_FPS where that cannot be."""
     rate = float(stream.average_rate or DEFAULT_FPS)
     lowest, highest = POSSIBLE_FPS
     return rate if lowest <= rate <= highest else DEFAULT_FPS

@@ -161,8 +161,8 @@ PRECISIONS = ("float32", "bfloat16", "float16")
 
 @dataclass(frozen=True)
 class EstimatorSettings:
-    """With which networks numbers are found, and how these are run; `embedded` has none of them. Changing one
-    finds all numbers anew, as each can change the last digits at least.
+    """With which networks numbers are found, and how these are run; of `embedded` that is the detector alone,
+    if there is one. Changing one finds anew what it can change, at least in the last digits.
 
     weights: trained ones are the official files; random and random-small are untrained networks of the real
     and of a small size, for dry runs and for sizing machines: nothing to train on.

@@ -14,7 +14,15 @@ from pipelines.lineages import Lineages
 from pipelines.reasons import Reason
 from pipelines.sample_meta import ClipJob
 from pipelines.video import first_line
-from pipelines.workers import POLL_SECONDS, Call, WorkerLostError, WorkerPool, call, result_of
+from pipelines.workers import (
+    POLL_SECONDS,
+    Call,
+    WorkerLostError,
+    WorkerPool,
+    WorkerSetupError,
+    call,
+    result_of,
+)
 from pipelines.workspace import Workspace
 from shards.schema import ClipRow, SampleError, Status
 from shards.writer import (
@@ -148,7 +156,7 @@ def _extract_clips(state: _State, run: Extraction) -> list[tuple[ClipJob, Worker
             except WorkerLostError as error:
                 lost.append((job, error))
             except RayTaskError as error:
-                if isinstance(error.cause, OSError):
+                if isinstance(error.cause, (OSError, WorkerSetupError)):
                     unwritten = error
                     continue
                 _stage_failure(job, run, Reason.EXTRACTION, first_line(error.cause))

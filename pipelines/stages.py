@@ -28,7 +28,7 @@ from pipelines.sample_meta import ClipJob
 from pipelines.scan import VideoScan
 from pipelines.shard_work import Extraction, ShardWork, extract_shard, is_done, unfinished_clips
 from pipelines.video import VideoError, first_line
-from pipelines.workers import WorkerLostError, WorkerPool, call, result_of
+from pipelines.workers import WorkerLostError, WorkerPool, WorkerSetupError, call, result_of
 from pipelines.workspace import LEDGER, PLAN, Workspace
 from shards.index import build_index
 from shards.schema import PlanRow, Status, VideoRow
@@ -235,12 +235,15 @@ def find_people(path: Path, scan: VideoScan, run: Run) -> VideoPeople | VideoSca
             failed = replace(scan, reason=error.reason, error=error.message)
         except RayTaskError as error:
             cause = error.cause
+            if isinstance(cause, WorkerSetupError):
+                raise cause from error
             reason = cause.reason if isinstance(cause, VideoError) else Reason.EXTRACTION
             failed = replace(scan, reason=reason, error=first_line(cause))
         else:
             run.workspace.keep_people(scan.video_id, lineage, people)
             return people
-    run.workspace.keep_scan(failed)
+    if failed.reason != Reason.MISSING:
+        run.workspace.keep_scan(failed)
     return failed
 
 

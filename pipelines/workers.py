@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import faulthandler
 import logging
+import math
 import os
 import queue
 import socket
@@ -23,10 +24,11 @@ import cv2
 import ray
 from ray.exceptions import AuthenticationError, OutOfMemoryError, RayActorError
 
+from extractors.weights.errors import WeightsError
 from pipelines import memory
-from pipelines.body_surface import load_body, models_in
 from pipelines.dataset_settings import DatasetSettings
-from pipelines.estimators import Estimators, load_detector, load_estimators
+from pipelines.estimators import Estimators, lineages_of, load_detector, load_with_body
+from pipelines.lineages import Lineages
 from pipelines.people import Detector, find_people
 from pipelines.plan import VideoPeople
 from pipelines.presets import MEDIAPIPE
@@ -36,9 +38,10 @@ from pipelines.scan import VideoScan, scan_video
 from pipelines.settings import RunSettings
 from pipelines.stage import extract_and_stage
 from pipelines.video import first_line
-from renderers.offscreen import spread_over_devices
+from renderers.body_models.errors import ModelFileError
+from renderers.offscreen import OffscreenError, spread_over_devices
 from shards.errors import UserError
-from shards.schema import NO_MODEL, ClipRow
+from shards.schema import ClipRow
 
 LOST = (RayActorError, OutOfMemoryError)
 """What Ray raises when the process that was at a job is gone."""
@@ -56,6 +59,24 @@ START_SECONDS = 300.0
 """Models are loaded, and may be read from a slow disk, before the first frame."""
 
 
+COMPILE_SECONDS = 1200.0
+"""Compiling a network takes minutes, at its first batch."""
+
+
+def runs_networks(settings: DatasetSettings) -> bool:
+    """Whether workers have something to do for a GPU."""
+    return settings.plan.finds_people or settings.preset.wholebody != MEDIAPIPE
+
+
+def worker_count(run: RunSettings, cpus: int, gpus: int) -> int:
+    """How many workers so many CPUs and GPUs have; gpus is 0 where there is nothing for them to do."""
+    return run.workers or (min(cpus, gpus * run.workers_per_gpu) if gpus else cpus)
+
+
+class WorkerSetupError(UserError):
+    """A worker cannot load its networks or body models. Nothing is wrong with the videos: the run ends."""
+
+
 class ClusterError(UserError):
     """The Ray cluster cannot be reached, or has no place for a worker."""
 
@@ -68,12 +89,15 @@ class Worker:
     interrupted otherwise. The log says so, and holds the stack that it hung in.
     """
 
-    def __init__(self, settings: DatasetSettings, stall_seconds: float, log: Path, number: int) -> None:
+    def __init__(
+        self, settings: DatasetSettings, lineages: Lineages, stall_seconds: float, log: Path, number: int
+    ) -> None:
         cv2.setNumThreads(1)
         spread_over_devices(number)
         memory.return_large_blocks()
-        self._settings = settings
-        self._stall_seconds = stall_seconds
+        self._settings, self._lineages = settings, lineages
+        compiles = settings.estimators.compile
+        self._stall_seconds = max(stall_seconds, COMPILE_SECONDS) if compiles else stall_seconds
         self._log = log.open("a")
         self._detector: Detector | None = None
         self._estimators: Estimators | None = None
@@ -87,7 +111,8 @@ class Worker:
         """See pipelines.people.find_people."""
         with self._watch(0.0 if self._detector else START_SECONDS) as alive:
             if self._detector is None:
-                self._detector = load_detector(self._settings)
+                with self._loading():
+                    self._detector = load_detector(self._settings)
             try:
                 return find_people(path, scan, self._settings.plan.fps, self._detector, alive)
             finally:
@@ -97,14 +122,25 @@ class Worker:
         """Extract the job's clip, leave it in `staging`, and give its row. See pipelines.stage."""
         with self._watch(0.0 if self._estimators else START_SECONDS) as alive:
             if self._estimators is None:
-                self._estimators = load_estimators(self._settings)
-                if job.settings.body_model != NO_MODEL:
-                    models = models_in(self._estimators.body_models, job.settings.colours_file)
-                    load_body(job.settings.body_model, models)
+                with self._loading():
+                    self._estimators = load_with_body(self._settings)
             try:
                 return extract_and_stage(job, self._estimators, dataset, staging, old_row, alive)
             finally:
                 memory.return_freed()
+
+    @contextmanager
+    def _loading(self) -> Iterator[None]:
+        """Raises WorkerSetupError for what this machine lacks, or has otherwise than the one that began the
+        run.
+        """
+        here = socket.gethostname()
+        try:
+            if lineages_of(self._settings) != self._lineages:
+                raise WorkerSetupError(f"{here} has other weights or versions than where the run was begun")
+            yield
+        except (WeightsError, ModelFileError, OffscreenError, ImportError) as error:
+            raise WorkerSetupError(f"a worker on {here} cannot load what it needs: {error}") from error
 
     @contextmanager
     def _watch(self, first_seconds: float = 0.0) -> Iterator[Callable[[], None]]:
@@ -144,8 +180,8 @@ class PoolClosedError(Exception):
 class WorkerPool:
     """A fixed number of workers, on a cluster or on a Ray of the run's own, started when there is work."""
 
-    def __init__(self, run: RunSettings, settings: DatasetSettings, logs: Path) -> None:
-        self._run, self._settings, self._logs = run, settings, logs
+    def __init__(self, run: RunSettings, settings: DatasetSettings, lineages: Lineages, logs: Path) -> None:
+        self._run, self._settings, self._lineages, self._logs = run, settings, lineages, logs
         self._idle: queue.SimpleQueue[Lease] = queue.SimpleQueue()
         self._actors: list[Any] = []
         self._closed = threading.Event()
@@ -179,25 +215,19 @@ class WorkerPool:
             self._connect()
             self._owns_ray = True
         cpus, gpus = (int(ray.cluster_resources().get(kind, 0)) for kind in ("CPU", "GPU"))
-        on_gpus = gpus > 0 and self._runs_networks
-        places = min(cpus, gpus * self._run.workers_per_gpu) if on_gpus else cpus
-        self.size = self._run.workers or places
-        if not 0 < self.size <= places:
-            has = f"{cpus} CPUs" + (
-                f" and {gpus} GPUs, each shared by {self._run.workers_per_gpu}" if on_gpus else ""
+        gpus = gpus if runs_networks(self._settings) else 0
+        self.size = worker_count(self._run, cpus, gpus)
+        if not 0 < self.size <= cpus:
+            raise ClusterError(
+                f"{self.size} workers are wanted, the Ray cluster has {cpus} CPUs: set --workers"
             )
-            raise ClusterError(f"{self.size} workers are wanted, the Ray cluster has {has}: set --workers")
-        share = 1 / self._run.workers_per_gpu if on_gpus else 0
+        share = 1 / max(self._run.workers_per_gpu, math.ceil(self.size / gpus)) if gpus else 0
         actor = ray.remote(num_cpus=1, num_gpus=share, max_restarts=-1, max_task_retries=0)(Worker)
         for number in range(self.size):
             log = self._logs / f"{number:03d}.log"
-            self._actors.append(actor.remote(self._settings, self._run.stall_seconds, log, number))
+            stall_seconds = self._run.stall_seconds
+            self._actors.append(actor.remote(self._settings, self._lineages, stall_seconds, log, number))
             self._idle.put(Lease(self._actors[-1], log))
-
-    @property
-    def _runs_networks(self) -> bool:
-        """Whether workers have something to do for a GPU."""
-        return self._settings.plan.finds_people or self._settings.preset.wholebody != MEDIAPIPE
 
     def _connect(self) -> None:
         address = self._run.ray_address or os.environ.get("RAY_ADDRESS")

@@ -1,4 +1,6 @@
-"""Where what takes long to make is kept: Anny's body, and colours of body models."""
+"""Where what takes long to make is kept: Anny's body, colours of body models, stand-ins for licensed ones,
+and exported networks.
+"""
 
 from __future__ import annotations
 
@@ -11,3 +13,8 @@ _ROOT = Path(__file__).resolve().parents[1]
 def cache_folder() -> Path:
     """The folder ANNY_CACHE_DIR, or else `.cache/anny` under the project. It need not exist yet."""
     return Path(os.environ.get("ANNY_CACHE_DIR") or _ROOT / ".cache" / "anny")
+
+
+def placeholder_folder() -> Path:
+    """The folder of the stand-ins for SMPL-X and MANO, for dry runs. It need not exist yet."""
+    return cache_folder() / "placeholders"

@@ -41,7 +41,7 @@ from shards.schema import (
     condition_name,
     frame_name,
 )
-from shards.settings_file import is_of_random_weights
+from shards.settings_file import body_model_folder, is_of_random_weights
 from shards.surface_conditions import (
     FrameSurfaces,
     Models,
@@ -92,7 +92,6 @@ class Dataset:
         drawn without them.
         """
         self.path = Path(path)
-        self._body_models = Path(body_models) if body_models is not None else None
         self._colours = Path(colours) if colours is not None else None
         self._index = read_index(self.path / FILE)
         if not random_weights and is_of_random_weights(self.path):
@@ -100,6 +99,9 @@ class Dataset:
                 f"{self.path} was made by untrained networks (--weights random), and is nothing to train on: "
                 "extract it again with trained ones, or open it with Dataset(..., random_weights=True)"
             )
+        self._body_models = body_model_folder(
+            self.path, Path(body_models) if body_models is not None else None
+        )
         self._open()
 
     def _open(self) -> None:

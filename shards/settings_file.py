@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from renderers.cache_folder import placeholder_folder
 from shards.tables import DatasetError
 
 FILE = "dataset.json"
@@ -31,3 +32,12 @@ def is_of_random_weights(dataset: Path) -> bool:
     """
     is_said = (dataset / FILE).exists()
     return is_said and bool(read_settings(dataset).get("random_weights", False))
+
+
+def body_model_folder(dataset: Path, named: Path | None) -> Path | None:
+    """Where the files of SMPL-X and MANO are looked for: in the folder that the user named, or else, for a
+    dataset that untrained networks made, where their stand-ins are. Raises DatasetError.
+    """
+    if named is None and is_of_random_weights(dataset):
+        return placeholder_folder()
+    return named

@@ -100,7 +100,8 @@ def extract(
         trained by default; random and random-small run untrained networks of the real and of a small size:
         for dry runs, nothing to train on.
     wholebody
-        The network of the 2D keypoints: rtmpose-m, rtmpose-l, rtmpose-x, dwpose-l; by default the preset's.
+        The network of the 2D keypoints: rtmpose-m, rtmpose-l, rtmpose-x, dwpose-l, or dwpose-l-onnx, which
+        its authors exported; by default the preset's.
     feet
         A second one, whose feet are taken; by default the preset's.
     body_network

@@ -9,10 +9,11 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from pipelines.dataset_settings import settle
+from pipelines.dataset_settings import DatasetSettings, settle
 from pipelines.inputs import expand_inputs
 from pipelines.progress import progress_bars
 from pipelines.request import check_settings
+from pipelines.settings import RunSettings
 from shards.commands.output import print_json, print_line
 
 
@@ -32,6 +33,7 @@ def plan(
     precision: str | None = None,
     batch: int | None = None,
     workers: int = 0,
+    workers_per_gpu: int = 2,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Say what a run over these inputs would come to: hours, clips, shards, bytes, and time.
@@ -48,11 +50,13 @@ def plan(
     preset
         As for extract, like all that follows.
     workers
-        Processes; 0 takes one for each CPU of this machine.
+        Processes; 0 takes as many as extract would on this machine.
+    workers_per_gpu
+        So many share a GPU.
     json
         Print JSON.
     """
-    own = ("inputs", "out", "workers", "json")
+    own = ("inputs", "out", "workers", "workers_per_gpu", "json")
     named = {name: value for name, value in locals().items() if name not in own}
     settings = settle(out, named)
     check_settings(settings)
@@ -60,7 +64,8 @@ def plan(
     from pipelines.forecast import forecast
 
     with progress_bars() as bars:
-        expected = forecast(paths, settings, workers or os.cpu_count() or 1, bars.step("headers", len(paths)))
+        count = _workers_here(RunSettings(workers=workers, workers_per_gpu=workers_per_gpu), settings)
+        expected = forecast(paths, settings, count, bars.step("headers", len(paths)))
     if json:
         facts = asdict(expected)
         facts["calibration"]["video"] = str(expected.calibration.video)
@@ -80,6 +85,19 @@ def plan(
         f"{_bytes(measured.bytes)} a frame; {measured.people:.0f} at once"
     )
     return 0
+
+
+def _workers_here(run: RunSettings, settings: DatasetSettings) -> int:
+    """As many as a Ray of this machine would have. A worker runs its networks with one thread, and so does
+    the calibration.
+    """
+    import torch
+
+    from pipelines.workers import runs_networks, worker_count
+
+    torch.set_num_threads(1)
+    gpus = torch.cuda.device_count() if runs_networks(settings) else 0
+    return worker_count(run, os.cpu_count() or 1, gpus)
 
 
 def _bytes(count: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,19 @@ _MODELS = {
 body (a hand has one colour)."""
 
 
+_OF_SMPLX = ("smplx", "mano")
+"""Those that are run by the package smplx."""
+
+
+def require_smplx(what: str) -> None:
+    """Raise ModelFileError unless the package smplx, which `what` needs, is installed."""
+    if find_spec("smplx") is None:
+        raise ModelFileError(
+            f"{what} cannot be loaded without the package smplx, which is not installed: "
+            "pip install smplx==0.1.28, under its licence (non-commercial scientific research)."
+        )
+
+
 def load_body_model(
     name: str, folder: Path | None = None, colours: Path | None = None, **options: Any
 ) -> BodyModel:
@@ -31,15 +45,9 @@ def load_body_model(
     if name not in _MODELS:
         raise ModelFileError(f"There is no body model {name!r}: give one of {', '.join(_MODELS)}.")
     module, model, own_files = _MODELS[name]
-    try:
-        made = getattr(import_module(module), model)
-    except ModuleNotFoundError as error:
-        if error.name != "smplx":
-            raise
-        raise ModelFileError(
-            f"The body model {name} needs the package smplx, which is not installed: "
-            "pip install smplx==0.1.28, under its licence (non-commercial scientific research)."
-        ) from error
+    if name in _OF_SMPLX:
+        require_smplx(f"the body model {name}")
+    made = getattr(import_module(module), model)
     files = {"folder": folder, "colours": colours}
     body: BodyModel = made(**{file: files[file] for file in own_files}, **options)
     return body

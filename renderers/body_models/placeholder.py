@@ -37,7 +37,9 @@ PLACEHOLDER_LICENCE = "Apache-2.0: stand-ins for dry runs, not SMPL-X or MANO"
 
 _MARKER = "PLACEHOLDER"
 _BODY, _HAND = "SMPLX_NEUTRAL.npz", "MANO_RIGHT.pkl"
-_NOTE = f"These body models are {PLACEHOLDER_LICENCE}.\n"
+_VERSION = 1
+"""Raised with every change of the stand-ins."""
+_NOTE = f"These body models are {PLACEHOLDER_LICENCE}; version {_VERSION}.\n"
 
 _BODY_VERTICES, _BODY_SKIN, _HAND_VERTICES = 10475, 10456, 778
 """The published body has parts of its own beside its skin; here, vertices of no triangle."""
@@ -112,8 +114,16 @@ def is_placeholder(folder: Path) -> bool:
 def write_placeholders(folder: Path) -> None:
     """Write SMPLX_NEUTRAL.npz and MANO_RIGHT.pkl, and beside them a file PLACEHOLDER that says what they are.
 
-    The same bytes each time. Raises ModelFileError where the folder has such files that are not stand-ins.
+    The same bytes each time; nothing where this version's are there. Raises ModelFileError where the folder
+    has such files that are not stand-ins.
     """
+    marker = folder / _MARKER
+    if (
+        marker.is_file()
+        and marker.read_text() == _NOTE
+        and all((folder / name).exists() for name in (_BODY, _HAND))
+    ):
+        return
     names = (_BODY, "SMPLX_NEUTRAL.pkl", _HAND)
     there = [name for name in names if (folder / name).exists()]
     if there and not is_placeholder(folder):
@@ -122,7 +132,7 @@ def write_placeholders(folder: Path) -> None:
             "stand-ins."
         )
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / _MARKER).write_text(_NOTE)
+    marker.write_text(_NOTE)
     # Put in place whole, as other processes may write or read the same.
     with tempfile.TemporaryDirectory(dir=folder, prefix=".building-") as building:
         body, hand = (Path(building, name) for name in (_BODY, _HAND))

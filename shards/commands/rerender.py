@@ -18,6 +18,7 @@ from shards.errors import UserError
 from shards.reader import Dataset, Sample
 from shards.rerender import Drawn, Rerender, rerender_in_place, rerender_to_folder
 from shards.schema import STORED_CONDITIONS
+from shards.settings_file import body_model_folder
 
 _LARGEST_SIDE = 8192
 """Pixels of either side of an image that is asked for, so that a mistyped number does not fill the memory.
@@ -85,7 +86,7 @@ def rerender(
     drawn = Drawn()
     try:
         own_colours = None if colours is None or str(colours) == MADE_COLOURS else colours
-        models = models_by_colours(body_models, own_colours)
+        models = models_by_colours(body_model_folder(dataset, body_models), own_colours)
         chosen_colours = None if colours is None else name_colours(own_colours)
         console = Console(stderr=True)
         with (

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import ray
 
-from pipelines.dataset_settings import settle
+from pipelines.dataset_settings import DatasetSettings, settle
+from pipelines.estimators import lineages_of
 from pipelines.settings import RunSettings
 from pipelines.workers import ClusterError, WorkerPool
 
@@ -26,16 +27,19 @@ def two_gpus() -> Iterator[None]:
 
 def test_networks_share_gpus_and_mediapipe_takes_processors(two_gpus: None, tmp_path: Path) -> None:
     networks = settle(None, {"preset": "hia", "weights": "random-small"})
-    shared = WorkerPool(RunSettings(workers_per_gpu=2), networks, tmp_path)
-    assert size_of(shared) == 4
-    assert size_of(WorkerPool(RunSettings(), settle(None, {}), tmp_path)) == 6
-    assert size_of(WorkerPool(RunSettings(workers_per_gpu=9), networks, tmp_path)) == 6
-    with pytest.raises(ClusterError, match=r"5 workers are wanted, .* 6 CPUs and 2 GPUs, each shared by 2"):
-        WorkerPool(RunSettings(workers=5, workers_per_gpu=2), networks, tmp_path).start()
+    assert size_of(RunSettings(workers_per_gpu=2), networks, tmp_path) == 4
+    assert size_of(RunSettings(), settle(None, {}), tmp_path) == 6
+    assert size_of(RunSettings(workers_per_gpu=9), networks, tmp_path) == 6
+    assert size_of(RunSettings(workers=5), networks, tmp_path) == 5
+    with pytest.raises(ClusterError, match="7 workers are wanted, the Ray cluster has 6 CPUs"):
+        size_of(RunSettings(workers=7), networks, tmp_path)
 
 
-def size_of(pool: WorkerPool) -> int:
+def size_of(run: RunSettings, settings: DatasetSettings, logs: Path) -> int:
+    """How many workers start."""
+    pool = WorkerPool(run, settings, lineages_of(settings), logs)
     pool.start()
+    ray.get([actor.__ray_ready__.remote() for actor in pool._actors], timeout=60)
     for actor in pool._actors:
         ray.kill(actor)
     return pool.size

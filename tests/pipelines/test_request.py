@@ -1,6 +1,7 @@
 """A request is checked as a whole before anything starts: settings, inputs and output, each told by name."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,10 @@ import numpy as np
 import pytest
 
 from extractors.weights.errors import WeightsError
+from pipelines.dataset_settings import check_same_people
+from pipelines.estimators import lineages_of
 from pipelines.request import Request, check_request
+from pipelines.settings import EstimatorSettings
 from renderers.body_models.errors import ColourFileError
 from shards.errors import UserError
 from shards.schema import SCHEMA_VERSION
@@ -63,7 +67,8 @@ def test_what_is_not_named_is_as_the_dataset_was_begun(video: Path, tmp_path: Pa
         ),
         ({"preset": "hia"}, "the preset hia needs boxes of people"),
         ({"body_model": "smplx"}, "body_model of preset embedded is smplx"),
-        ({"flip_test": True}, "flip_test: the preset embedded has no networks"),
+        ({"flip_test": True}, "flip_test: with preset embedded, .* this changes nothing"),
+        ({"max_people": 3}, "max_people: with preset embedded, detector none .* this changes nothing"),
         ({"batch": 0, "weights": "random"}, "batch is 0"),
         ({"workers": -1}, "workers is -1"),
         ({"stall_seconds": float("inf")}, "stall_seconds is inf"),
@@ -132,6 +137,34 @@ def test_every_missing_weight_is_named_at_once_before_anything_is_started(
     for name in ("rtmdet-m", "dwpose-l", "smpler-x-h32", "hamer", "smplx", "mano"):
         assert f"\n  {name} (" in str(told.value)
     assert not (tmp_path / "out").exists()
+
+
+def test_another_preset_leaves_the_other_ones_networks_behind(video: Path, tmp_path: Path) -> None:
+    named = {"preset": "realisdance", "wholebody": "rtmpose-m", "weights": "random-small", "smooth": True}
+    first = request(video, tmp_path / "a", **named).settings
+    kept = {**KEPT, "plan": {"detector": "rtmdet-m"}, "sample": asdict(first.sample)}
+    dataset = begun(tmp_path / "dataset", {**kept, "estimators": asdict(first.estimators)})
+    again = request(video, dataset).settings
+    assert again.estimators == first.estimators and again.preset == first.preset
+    other = request(video, dataset, preset="hia").settings
+    assert (other.preset.wholebody, other.preset.feet) == ("rtmpose-l", "dwpose-l")
+    assert other.estimators == EstimatorSettings(weights="random-small")
+    embedded = request(video, dataset, preset="embedded").settings
+    assert (embedded.preset.wholebody, embedded.sample.body_model) == ("mediapipe", "anny")
+    assert embedded.plan.detector == "rtmdet-m"
+
+
+def test_the_boxes_of_a_plan_stay_those_of_its_detector(video: Path, tmp_path: Path) -> None:
+    named = {"preset": "hia", "weights": "random-small"}
+    made = lineages_of(request(video, tmp_path / "a", **named).settings)
+    kept = {**KEPT, "sample": {"preset": "hia", "body_model": "none"}, "plan": {"detector": "rtmdet-m"}}
+    people = asdict(made.people) if made.people else None
+    dataset = begun(tmp_path / "dataset", {**kept, "people": people})
+    check_same_people(dataset, made)
+    real = lineages_of(request(video, tmp_path / "b", preset="hia", weights="random").settings)
+    with pytest.raises(UserError, match="begin in another folder"):
+        check_same_people(dataset, real)
+    check_same_people(tmp_path / "none", real)
 
 
 def test_the_policy_commercial_refuses_by_name_and_licence(video: Path, tmp_path: Path) -> None:
