@@ -6,7 +6,9 @@ but the clip.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Literal
@@ -18,6 +20,10 @@ from torch import Tensor, nn
 Precision = Literal["float32", "bfloat16", "float16"]
 
 _AUTOCAST = {"bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+Row = dict[str, np.ndarray]
+"""A network's outputs of one input, by name."""
 
 
 @dataclass(frozen=True)
@@ -89,13 +95,20 @@ class Batched:
         return {name: value.float().cpu().numpy() for name, value in outputs.items()}
 
 
+_NETWORKS = ThreadPoolExecutor(1, "networks")
+"""All networks of a process run here, one batch after the other, while others decode, crop and draw."""
+
+_AHEAD = 2
+"""Batches that may wait or run: one on the device, one behind it."""
+
+
 @dataclass
 class Queue:
     """Inputs of one clip, run whenever a batch is full; a row of outputs for each input, in order."""
 
     run: Batched
     _waiting: list[np.ndarray] = field(default_factory=list)
-    _rows: list[dict[str, np.ndarray]] = field(default_factory=list)
+    _running: deque[Future[list[Row]]] = field(default_factory=deque)
 
     def add(self, image: np.ndarray) -> None:
         """Take an input (channels, height, width)."""
@@ -103,15 +116,24 @@ class Queue:
         if len(self._waiting) == self.run.running.batch:
             self._flush()
 
-    def finish(self) -> list[dict[str, np.ndarray]]:
-        """Run what is left; the outputs of every input added, by name."""
+    def ready(self) -> list[Row]:
+        """The outputs, by name, that came since they were last asked for."""
+        rows: list[Row] = []
+        while self._running and (len(self._running) > _AHEAD or self._running[0].done()):
+            rows += self._running.popleft().result()
+        return rows
+
+    def finish(self) -> list[Row]:
+        """Run what is left, and give the outputs that have not been given yet."""
         if self._waiting:
             self._flush()
-        return self._rows
+        return [row for batch in self._running for row in batch.result()]
 
     def _flush(self) -> None:
-        outputs = self.run(np.stack(self._waiting))
-        self._rows += [
-            {name: values[place] for name, values in outputs.items()} for place in range(len(self._waiting))
-        ]
+        self._running.append(_NETWORKS.submit(_rows, self.run, np.stack(self._waiting)))
         self._waiting.clear()
+
+
+def _rows(run: Batched, images: np.ndarray) -> list[Row]:
+    outputs = run(images)
+    return [{name: values[place] for name, values in outputs.items()} for place in range(len(images))]

@@ -127,11 +127,17 @@ class BodyReader(Protocol):
     """The bodies of one clip. Frames are added in their order; crops are taken at once, so none is kept."""
 
     def add(self, frame: Frame) -> None:
-        """Take what is needed of the frame, and run the network when a batch is full."""
+        """Take what is needed of the frame, and have the network run when a batch is full."""
+        ...
+
+    def ready(self) -> list[SeenBody | None]:
+        """One for each of the next frames that are done, in the order in which they were added, each frame
+        once; None where no person was seen.
+        """
         ...
 
     def finish(self) -> list[SeenBody | None]:
-        """One for each frame added; None where no person was seen."""
+        """Those of all frames that were not given yet."""
         ...
 
 
@@ -148,8 +154,14 @@ class HandReader(Protocol):
         """Keypoints are in pixels of the frame's image; a hand that is not valid is not looked at."""
         ...
 
+    def ready(self) -> list[tuple[SeenHand | None, SeenHand | None]]:
+        """Left and right hand of each of the next frames that are done, in the order in which they were
+        added, each frame once; None where there is none.
+        """
+        ...
+
     def finish(self) -> list[tuple[SeenHand | None, SeenHand | None]]:
-        """Left and right hand of each frame added; None where there is none."""
+        """Those of all frames that were not given yet."""
         ...
 
 

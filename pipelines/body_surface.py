@@ -7,7 +7,7 @@ Dimension names: frames F, hands 2 (left, right), parts 8.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
 
@@ -102,58 +102,62 @@ def parts_seen(
     return np.stack(parts, 1) & valid[:, None]
 
 
-def seen_body_arrays(
-    bodies: Sequence[SeenBody | None], model: BodyModel, to_stored: Float[np.ndarray, "2"]
-) -> dict[str, np.ndarray]:
-    """The body's arrays but body_part_valid, from what a network saw in each frame of the clip; to_stored
-    scales x and y from pixels of the video to those of the stored frame.
-    """
-    valid = np.array([body is not None for body in bodies], bool)
-    arrays = {name: array for name, array in no_body(len(bodies)).items() if name not in HAND_SURFACE_ARRAYS}
-    arrays |= {
+def unseen_body(frames: int, model: BodyModel) -> dict[str, np.ndarray]:
+    """The body's arrays before a network has seen any of it: NaN and False."""
+    arrays = {name: array for name, array in no_body(frames).items() if name not in HAND_SURFACE_ARRAYS}
+    return arrays | {
         "body_model": np.array([model.name], POSES["body_model"].dtype),
         "body_joints": np.array(model.joint_names, POSES["body_joints"].dtype),
-        "body_surface_valid": valid,
-        "world_to_camera": np.tile(np.eye(4), (len(bodies), 1, 1)),
-        "camera_K": np.full((len(bodies), 3, 3), np.nan),
-        "body_pose": np.full((len(bodies), len(model.joint_names), 3), np.nan, np.float32),
-        "body_shape": np.full((len(bodies), model.shape_count), np.nan, np.float32),
-        "body_expression": np.full((len(bodies), model.expression_count), np.nan, np.float32),
-        "body_translation": np.full((len(bodies), 3), np.nan, np.float32),
+        "world_to_camera": np.tile(np.eye(4), (frames, 1, 1)),
+        "camera_K": np.full((frames, 3, 3), np.nan),
+        "body_pose": np.full((frames, len(model.joint_names), 3), np.nan, np.float32),
+        "body_shape": np.full((frames, model.shape_count), np.nan, np.float32),
+        "body_expression": np.full((frames, model.expression_count), np.nan, np.float32),
+        "body_translation": np.full((frames, 3), np.nan, np.float32),
     }
-    for place, body in enumerate(bodies):
-        if body is not None:
-            values = (body.pose, body.shape, body.expression, body.translation)
-            for name, value in zip(BODY_PARAMETERS, values, strict=True):
-                arrays[name][place] = value
-            arrays["camera_K"][place] = _scaled(body.K, to_stored)
-    return arrays
 
 
-def seen_hand_arrays(
-    hands: Sequence[tuple[SeenHand | None, SeenHand | None]],
-    model: BodyModel,
-    to_stored: Float[np.ndarray, "2"],
-) -> dict[str, np.ndarray]:
-    """The hands' arrays, from what a network saw in each frame of the clip."""
-    shape = (len(hands), 2)
-    arrays = {
+def put_body(
+    poses: Mapping[str, np.ndarray], place: int, body: SeenBody | None, to_stored: Float[np.ndarray, "2"]
+) -> None:
+    """Fill in that frame's row; to_stored scales x and y from pixels of the video to those of the stored
+    frame.
+    """
+    if body is not None:
+        poses["body_surface_valid"][place] = True
+        values = (body.pose, body.shape, body.expression, body.translation)
+        for name, value in zip(BODY_PARAMETERS, values, strict=True):
+            poses[name][place] = value
+        poses["camera_K"][place] = _scaled(body.K, to_stored)
+
+
+def unseen_hands(frames: int, model: BodyModel) -> dict[str, np.ndarray]:
+    """The hands' arrays before a network has seen any of them."""
+    return {
         "hand_model": np.array([model.name], POSES["hand_model"].dtype),
         "hand_joints": np.array(model.joint_names, POSES["hand_joints"].dtype),
-        "hand_surface_valid": np.array([[hand is not None for hand in pair] for pair in hands], bool),
-        "hand_pose": np.full((*shape, len(model.joint_names), 3), np.nan, np.float32),
-        "hand_shape": np.full((*shape, model.shape_count), np.nan, np.float32),
-        "hand_translation": np.full((*shape, 3), np.nan, np.float32),
-        "hand_camera_K": np.full((len(hands), 3, 3), np.nan),
+        "hand_surface_valid": np.zeros((frames, 2), bool),
+        "hand_pose": np.full((frames, 2, len(model.joint_names), 3), np.nan, np.float32),
+        "hand_shape": np.full((frames, 2, model.shape_count), np.nan, np.float32),
+        "hand_translation": np.full((frames, 2, 3), np.nan, np.float32),
+        "hand_camera_K": np.full((frames, 3, 3), np.nan),
     }
-    for place, pair in enumerate(hands):
-        for side, hand in enumerate(pair):
-            if hand is not None:
-                arrays["hand_pose"][place, side] = hand.pose
-                arrays["hand_shape"][place, side] = hand.shape
-                arrays["hand_translation"][place, side] = hand.translation
-                arrays["hand_camera_K"][place] = _scaled(hand.K, to_stored)
-    return arrays
+
+
+def put_hands(
+    poses: Mapping[str, np.ndarray],
+    place: int,
+    hands: tuple[SeenHand | None, SeenHand | None],
+    to_stored: Float[np.ndarray, "2"],
+) -> None:
+    """Fill in that frame's row, as `put_body`."""
+    for side, hand in enumerate(hands):
+        if hand is not None:
+            poses["hand_surface_valid"][place, side] = True
+            poses["hand_pose"][place, side] = hand.pose
+            poses["hand_shape"][place, side] = hand.shape
+            poses["hand_translation"][place, side] = hand.translation
+            poses["hand_camera_K"][place] = _scaled(hand.K, to_stored)
 
 
 def _scaled(K: Float[np.ndarray, "3 3"], scale: Float[np.ndarray, "2"]) -> Float[np.ndarray, "3 3"]:
@@ -165,9 +169,10 @@ def drawn_conditions(
     models: Models,
     size: tuple[int, int],
     on_frame: Callable[[], object],
+    frames: Iterable[int] | None = None,
 ) -> list[Member]:
-    """The images of smpl_cs and hands, one of each for every frame; size is (width, height) of the stored
-    frame. `on_frame` is called after each frame. Raises OffscreenError.
+    """The images of smpl_cs and hands, one of each for every frame, or for `frames` as they come; size is
+    (width, height) of the stored frame. `on_frame` is called after each frame. Raises OffscreenError.
     """
     shape = size[::-1]
-    return list(condition_members(poses, STORED_CONDITIONS, shape, shape, models, on_frame))
+    return list(condition_members(poses, STORED_CONDITIONS, shape, shape, models, on_frame, frames))

@@ -17,7 +17,16 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from extractors.hand_motion import hand_box, hand_movement, hand_sharpness
-from extractors.interface import FOUND_CONFIDENCE, BodyReader, Extractor, Frame, FramePose, HandReader
+from extractors.interface import (
+    FOUND_CONFIDENCE,
+    BodyReader,
+    Extractor,
+    Frame,
+    FramePose,
+    HandReader,
+    SeenBody,
+    SeenHand,
+)
 from extractors.smoothing import smooth_boxes, smooth_surfaces
 from pipelines.body_surface import (
     drawn_conditions,
@@ -25,12 +34,14 @@ from pipelines.body_surface import (
     models_in,
     no_body,
     parts_seen,
-    seen_body_arrays,
-    seen_hand_arrays,
+    put_body,
+    put_hands,
+    unseen_body,
+    unseen_hands,
 )
 from pipelines.content_keys import ContentKeys, content_keys
 from pipelines.estimators import Estimators
-from pipelines.frames import read_frames
+from pipelines.frames import read_ahead, read_frames
 from pipelines.presets import FITTED_MODELS
 from pipelines.reasons import Reason
 from pipelines.sample_meta import ClipJob, sample_meta
@@ -83,21 +94,30 @@ def extract_clip(
     """
     keys = content_keys(job.clip, job.settings, estimators.lineages)
     clip = _Clip(job, estimators, keys, old, on_frame)
-    images, poses = _seen(clip)
+    images: list[bytes] = []
+    poses = _empty_poses(job.clip)
+    seen = _see(clip, poses, images)
+    drawn = _Drawn([], {})
+    is_final = estimators.body is not None and not estimators.smooth
+    if is_final and not clip.keeps("conditions"):
+        drawn = _draw(clip, poses, seen)
+    deque(seen, maxlen=0)
     quality = _quality(poses)
     if quality.body_found < job.settings.min_found:
         wanted = job.settings.min_found
         error = f"a person was found in {quality.body_found:.0%} of the frames, {wanted:.0%} are wanted"
         return clip_row(job, keys.sample, Status.FILTERED, Reason.NO_PERSON, error, quality), []
     raw: dict[str, np.ndarray] = {}
-    drawn = _Drawn([], {})
     if job.settings.body_model != NO_MODEL:
         _fit_body(clip, poses)
         if estimators.smooth:
             smoothed = smooth_surfaces(poses, job.stored_size)
             raw = {name: poses[name] for name in smoothed}
             poses |= smoothed
-        drawn = _conditions(clip, poses)
+        if clip.keeps("conditions"):
+            drawn = _kept_conditions(clip)
+        elif not drawn.images:
+            drawn = _draw(clip, poses, None)
     members = [
         *(Member(frame_name(place), image) for place, image in enumerate(images)),
         *drawn.images,
@@ -190,47 +210,47 @@ def _fit_body(clip: _Clip, poses: dict[str, np.ndarray]) -> None:
             poses |= fitted_arrays(poses, clip.models, clip.job.stored_size, clip.on_frame)
 
 
-def _conditions(clip: _Clip, poses: dict[str, np.ndarray]) -> _Drawn:
-    """The images that are drawn from the surfaces; those of the old sample where they are still right."""
-    if clip.old is not None and clip.keeps("conditions"):
-        names = [
-            condition_name(condition, place)
-            for condition in STORED_CONDITIONS
-            for place in range(len(clip.job.clip.frames))
-        ]
-        meta = read_meta(clip.old.members[META_MEMBER])
-        # They may have been drawn on another platform, or in other colours since.
-        facts = {condition: kept_facts(meta, condition) for condition in STORED_CONDITIONS}
-        return _Drawn([Member(name, clip.old.members[name]) for name in names], facts)
-    images = drawn_conditions(poses, clip.models, clip.job.stored_size, clip.on_frame)
+def _kept_conditions(clip: _Clip) -> _Drawn:
+    """The images of the old sample."""
+    assert clip.old is not None
+    names = [
+        condition_name(condition, place)
+        for condition in STORED_CONDITIONS
+        for place in range(len(clip.job.clip.frames))
+    ]
+    meta = read_meta(clip.old.members[META_MEMBER])
+    # They may have been drawn on another platform, or in other colours since.
+    facts = {condition: kept_facts(meta, condition) for condition in STORED_CONDITIONS}
+    return _Drawn([Member(name, clip.old.members[name]) for name in names], facts)
+
+
+def _draw(clip: _Clip, poses: dict[str, np.ndarray], frames: Iterable[int] | None) -> _Drawn:
+    """The images of all frames, or of each when it is given."""
+    images = drawn_conditions(poses, clip.models, clip.job.stored_size, clip.on_frame, frames)
     colours = name_colours(clip.job.settings.colours_file)
     return _Drawn(images, {name: drawing_facts(name, colours) for name in STORED_CONDITIONS})
 
 
-def _seen(clip: _Clip) -> tuple[list[bytes], dict[str, np.ndarray]]:
-    """The stored frames and the arrays of poses.npz, but for those of a fitted body; what the old sample
-    holds under an equal key is taken from there, and the video is read once for all that is not.
+def _see(clip: _Clip, poses: dict[str, np.ndarray], images: list[bytes]) -> Iterator[int]:
+    """Fill in the stored frames and the arrays of poses.npz, but for those of a fitted body; what the old
+    sample holds under an equal key is taken from there, and the video is read once for all that is not.
+
+    Gives the place of each frame as soon as its surfaces are in, so that it can be drawn meanwhile.
     """
-    job, estimators = clip.job, clip.estimators
-    images: list[bytes] = []
-    poses = _empty_poses(job.clip)
+    job, estimators, count = clip.job, clip.estimators, len(clip.job.clip.frames)
     if clip.keeps("frames") and clip.old is not None:
-        images = [clip.old.members[frame_name(place)] for place in range(len(job.clip.frames))]
+        images += [clip.old.members[frame_name(place)] for place in range(count)]
     needs_images, needs_keypoints = not images, not clip.keeps("keypoints")
     needs_motion = needs_keypoints or not clip.keeps("hand_motion")
     if not needs_keypoints:
         kept = clip.old_poses()
         poses |= {name: kept[name] for name in POSES.keys() - BODY_ARRAYS.keys()}
-    bodies = hands = None
-    if estimators.body is not None and not clip.keeps("body"):
-        bodies = estimators.body.reader()
-    if estimators.hands is not None and not clip.keeps("hands"):
-        hands = estimators.hands.reader()
-    if needs_images or needs_motion or bodies or hands:
-        frames = _with_boxes(read_frames(job.source, job.clip.frames, job.clip.times, clip.on_frame), clip)
-        posed = (
-            _with_poses(frames, estimators.keypoints, poses, clip.to_stored) if needs_keypoints else frames
-        )
+    surfaces = _Surfaces(clip, poses)
+    if needs_images or needs_motion or surfaces.are_read:
+        frames = read_ahead(read_frames(job.source, job.clip.frames, job.clip.times, clip.on_frame))
+        posed: Iterator[Frame] = _with_boxes(frames, clip)
+        if needs_keypoints:
+            posed = _with_poses(posed, estimators.keypoints, poses, clip.to_stored)
         coding: list[Future[bytes]] = []
         with ThreadPoolExecutor(1, "encode") as encoder:
             for place, frame in enumerate(posed):
@@ -239,44 +259,87 @@ def _seen(clip: _Clip) -> tuple[list[bytes], dict[str, np.ndarray]]:
                     coding.append(encoder.submit(encode_jpeg, frame.image, job.stored_size, quality))
                 if needs_motion:
                     _measure_sharpness(frame.image, poses, place, clip.to_stored)
-                if bodies is not None:
-                    bodies.add(frame)
-                    clip.on_frame()
-                if hands is not None:
-                    # As they are stored, so that kept keypoints give the same hands.
-                    keypoints = poses["keypoints"][place] / clip.to_stored
-                    left, right = map(bool, poses["hand_valid"][place])
-                    hands.add(frame, keypoints, poses["confidence"][place], (left, right))
-                    clip.on_frame()
+                yield from surfaces.add(frame, place)
         images += [image.result() for image in coding]
         if needs_motion:
             _measure_movement(poses, min(job.stored_size))
-    if estimators.body is not None:
-        poses |= _body_arrays(clip, estimators.body.body_model, bodies)
-        poses["body_part_valid"] = parts_seen(poses["confidence"], poses["body_surface_valid"])
-    if estimators.hands is not None:
-        poses |= _hand_arrays(clip, estimators.hands.hand_model, hands)
-    return images, poses
+    yield from surfaces.finish()
 
 
-def _body_arrays(clip: _Clip, model: str, bodies: BodyReader | None) -> dict[str, np.ndarray]:
-    """Those of a body that a network sees; of the old sample where there is no reader."""
-    if bodies is None:
-        kept = clip.old_poses()
-        return {name: kept[name] for name in BODY_ARRAYS.keys() - HAND_SURFACE_ARRAYS}
-    found = bodies.finish()
-    clip.on_frame()
-    return seen_body_arrays(found, clip.models(model), clip.to_stored)
+class _Surfaces:
+    """The surfaces of body and hands that networks see in a clip, filled in as they come; those of the old
+    sample where they are still right.
+    """
 
+    def __init__(self, clip: _Clip, poses: dict[str, np.ndarray]) -> None:
+        self._clip, self._poses = clip, poses
+        self._bodies: BodyReader | None = None
+        self._hands: HandReader | None = None
+        count, estimators = len(clip.job.clip.frames), clip.estimators
+        self._bodies_done = self._hands_done = count
+        self._given = count if estimators.body is None else 0
+        if estimators.body is not None:
+            if clip.keeps("body"):
+                self._keep(BODY_ARRAYS.keys() - HAND_SURFACE_ARRAYS)
+            else:
+                poses |= unseen_body(count, clip.models(estimators.body.body_model))
+                self._bodies, self._bodies_done = estimators.body.reader(), 0
+        if estimators.hands is not None:
+            if clip.keeps("hands"):
+                self._keep(HAND_SURFACE_ARRAYS)
+            else:
+                poses |= unseen_hands(count, clip.models(estimators.hands.hand_model, side="right"))
+                self._hands, self._hands_done = estimators.hands.reader(), 0
 
-def _hand_arrays(clip: _Clip, model: str, hands: HandReader | None) -> dict[str, np.ndarray]:
-    """Those of hands that a network sees; of the old sample where there is no reader."""
-    if hands is None:
-        kept = clip.old_poses()
-        return {name: kept[name] for name in HAND_SURFACE_ARRAYS}
-    found = hands.finish()
-    clip.on_frame()
-    return seen_hand_arrays(found, clip.models(model, side="right"), clip.to_stored)
+    def _keep(self, names: Iterable[str]) -> None:
+        kept = self._clip.old_poses()
+        self._poses |= {name: kept[name] for name in names}
+
+    @property
+    def are_read(self) -> bool:
+        """Whether some of them are to be seen in the frames."""
+        return self._bodies is not None or self._hands is not None
+
+    def add(self, frame: Frame, place: int) -> Iterator[int]:
+        """Take the next frame, whose keypoints are in; gives the frames that are complete by now."""
+        if self._bodies is not None:
+            self._bodies.add(frame)
+            self._put(self._bodies.ready(), ())
+        if self._hands is not None:
+            # As they are stored, so that kept keypoints give the same hands.
+            keypoints = self._poses["keypoints"][place] / self._clip.to_stored
+            left, right = map(bool, self._poses["hand_valid"][place])
+            self._hands.add(frame, keypoints, self._poses["confidence"][place], (left, right))
+            self._put((), self._hands.ready())
+        if self.are_read:
+            yield from self._complete()
+
+    def finish(self) -> Iterator[int]:
+        """The rest of the frames."""
+        if self._bodies is not None:
+            self._put(self._bodies.finish(), ())
+        if self._hands is not None:
+            self._put((), self._hands.finish())
+        if self._clip.estimators.body is not None:
+            valid = self._poses["body_surface_valid"]
+            self._poses["body_part_valid"] = parts_seen(self._poses["confidence"], valid)
+        yield from self._complete()
+
+    def _put(
+        self, bodies: Iterable[SeenBody | None], hands: Iterable[tuple[SeenHand | None, SeenHand | None]]
+    ) -> None:
+        for body in bodies:
+            put_body(self._poses, self._bodies_done, body, self._clip.to_stored)
+            self._bodies_done += 1
+        for pair in hands:
+            put_hands(self._poses, self._hands_done, pair, self._clip.to_stored)
+            self._hands_done += 1
+        self._clip.on_frame()
+
+    def _complete(self) -> Iterator[int]:
+        while self._given < min(self._bodies_done, self._hands_done):
+            self._given += 1
+            yield self._given - 1
 
 
 def _with_boxes(frames: Iterable[Frame], clip: _Clip) -> Iterator[Frame]:

@@ -20,7 +20,7 @@ from pipelines.estimators import load_detector, load_with_body
 from pipelines.extract_clip import extract_clip
 from pipelines.frames import VideoSource
 from pipelines.people import Detector, find_people
-from pipelines.plan import clips_of_video
+from pipelines.plan import chosen_frames, clips_of_video
 from pipelines.reasons import Reason
 from pipelines.sample_meta import ClipJob
 from pipelines.scan import VideoScan, declared_rate, presentation_times
@@ -178,7 +178,7 @@ def _measured(header: Header, settings: DatasetSettings, detector: Callable[[], 
         loaded = detector()
         begun = time.perf_counter()
         people = find_people(header.path, scan, plan.fps, loaded)
-        people_s = (time.perf_counter() - begun) / max(1, sum(boxes.shape[1] for boxes in people.shots))
+        people_s = (time.perf_counter() - begun) / len(chosen_frames(scan, 0, plan.fps)[0])
     cut = clips_of_video(scan, plan, people)
     clips = [row for row in cut if row.status is Status.PENDING]
     if not clips:

@@ -4,7 +4,9 @@ timestamps.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -102,3 +104,12 @@ def _decode_wanted(
                 wanted += 1
                 if wanted == len(numbers):
                     return
+
+
+def read_ahead(frames: Iterator[Frame], count: int = 4) -> Iterator[Frame]:
+    """The same frames, of which up to `count` are decoded in a thread while others are worked on."""
+    with ThreadPoolExecutor(1, "decode") as decoder:
+        waiting = deque(decoder.submit(next, frames, None) for _ in range(count))
+        while (frame := waiting.popleft().result()) is not None:
+            waiting.append(decoder.submit(next, frames, None))
+            yield frame

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from extractors.people.tracks import People, track_people
 from jaxtyping import UInt8
 
+from extractors.people.tracks import People, track_people
 from pipelines.frames import VideoSource, read_frames
-from pipelines.plan import VideoPeople, chosen_frames
+from pipelines.plan import PersonTrack, VideoPeople, chosen_frames
 from pipelines.scan import VideoScan
 
 
@@ -39,7 +39,7 @@ def find_people(
     on_frame: Callable[[], object] = lambda: None,
 ) -> VideoPeople:
     """The people of every shot of a video that was scanned well, in the frames that are chosen at `fps`;
-    `on_frame` is called for each frame decoded, and each batch.
+    `on_frame` is called for each frame decoded, each batch, and each frame followed.
 
     Raises VideoError where frames cannot be read again.
     """
@@ -53,6 +53,6 @@ def find_people(
             found += detector.detect(batch)
             on_frame()
         rate = 1 / float(np.median(np.diff(times))) if len(times) > 1 else fps
-        boxes = [track.boxes for track in track_people(found, rate)]
-        shots.append(np.array(boxes, np.float32).reshape(-1, len(numbers), 4))
+        tracks = track_people(found, rate, on_frame)
+        shots.append(tuple(PersonTrack(track.first, track.boxes) for track in tracks))
     return VideoPeople(tuple(shots))

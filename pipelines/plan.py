@@ -1,13 +1,12 @@
 """How videos are cut into clips and clips given to shards: pure functions of the scans, and of the people
 found in them, fixed before any extraction.
-
-Dimension names: tracks, frames those that are chosen of a shot.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -59,12 +58,21 @@ def choose_frames(times: Float[np.ndarray, "frames"], fps: float) -> Int[np.ndar
 
 
 @dataclass(frozen=True)
-class VideoPeople:
-    """The boxes of the people of each shot, x0 y0 x1 y1 in pixels of the upright video, in the frames that
-    `chosen_frames` gives; NaN where a person was not detected.
+class PersonTrack:
+    """One person's boxes, x0 y0 x1 y1 in pixels of the upright video, in the frames that `chosen_frames`
+    gives of a shot, from the first in which the person was detected, which is its `first`, to the last; NaN
+    where the person was not detected.
     """
 
-    shots: tuple[Float[np.ndarray, "tracks frames 4"], ...]
+    first: int
+    boxes: Float[np.ndarray, "frames 4"]
+
+
+@dataclass(frozen=True)
+class VideoPeople:
+    """The people of each shot."""
+
+    shots: tuple[tuple[PersonTrack, ...], ...]
 
 
 def chosen_frames(
@@ -118,32 +126,33 @@ def _clips_of_shot(
     if people is None:
         yield from (row for row, _ in clips(0, whole_shot))
         return
-    boxes = people.shots[shot]
-    if not len(boxes):
+    tracks = people.shots[shot]
+    if not tracks:
         for row, _ in clips(0, whole_shot):
             yield _filtered(row, Reason.NO_PERSON, f"the detector {settings.detector} saw nobody")
         return
-    kept = _largest(boxes, settings.max_people)
-    for track, own_boxes in enumerate(boxes):
-        there = np.flatnonzero(np.isfinite(own_boxes).all(1))
-        for row, places in clips(track, slice(int(there[0]), int(there[-1]) + 1)):
-            row = replace(row, boxes=tuple(map(float, own_boxes[places].ravel())))
-            if track not in kept:
-                error = f"one of {len(boxes)} people, of whom the {settings.max_people} largest are kept"
+    kept = _largest(tracks, settings.max_people)
+    for number, track in enumerate(tracks):
+        for row, places in clips(number, slice(track.first, track.first + len(track.boxes))):
+            boxes = track.boxes[places.start - track.first : places.stop - track.first]
+            row = replace(row, boxes=tuple(map(float, boxes.ravel())))
+            if number not in kept:
+                error = f"one of {len(tracks)} people, of whom the {settings.max_people} largest are kept"
                 row = _filtered(row, Reason.TOO_MANY_PEOPLE, error)
-            yield _judged(row, own_boxes[places], settings)
+            yield _judged(row, boxes, settings)
 
 
-def _largest(boxes: Float[np.ndarray, "tracks frames 4"], count: int) -> set[int]:
+def _largest(tracks: Sequence[PersonTrack], count: int) -> set[int]:
     """The tracks whose boxes cover most, summed over the shot."""
-    sides = np.nan_to_num(boxes[..., 2:] - boxes[..., :2])
-    covered = sides.prod(-1).sum(-1)
-    return set(np.argsort(-covered, kind="stable")[:count].tolist())
+    covered = [np.nansum((track.boxes[:, 2:] - track.boxes[:, :2]).prod(1)) for track in tracks]
+    return set(np.argsort(-np.array(covered), kind="stable")[:count].tolist())
 
 
 def _judged(row: PlanRow, boxes: Float[np.ndarray, "frames 4"], settings: PlanSettings) -> PlanRow:
     """The clip, filtered if its person is too small or too seldom seen."""
     seen = np.isfinite(boxes).all(1)
+    if not seen.any():
+        return _filtered(row, Reason.SELDOM_SEEN, "detected in none of the frames")
     if seen.mean() < settings.min_visible:
         error = f"detected in {seen.mean():.0%} of the frames, {settings.min_visible:.0%} are wanted"
         return _filtered(row, Reason.SELDOM_SEEN, error)
@@ -184,15 +193,18 @@ def extend_plan(
     settings: PlanSettings,
     people: Mapping[str, VideoPeople] | None = None,
 ) -> list[PlanRow]:
-    """The plan with the clips of further videos, sorted by key; `people` are by video id, and needed where
+    """The plan with the clips of further videos, sorted by key; `people` are by video id, of every scan where
     the settings name a detector.
 
     Clips already planned keep their shards; new ones are sorted by key, which begins with the video's content
     hash, and fill new shards in that order.
     """
     found = people or {}
-    cut = (row for scan in scans for row in clips_of_video(scan, settings, found.get(scan.video_id)))
-    rows = sorted(cut, key=lambda row: row.key)
+    cut = (
+        clips_of_video(scan, settings, found[scan.video_id] if settings.finds_people else None)
+        for scan in scans
+    )
+    rows = sorted(chain.from_iterable(cut), key=lambda row: row.key)
     placed = [row for row in rows if row.status is Status.PENDING]
     first = max((row.shard for row in plan), default=UNPLACED) + 1
     new = [replace(row, shard=first + place // settings.clips_per_shard) for place, row in enumerate(placed)]

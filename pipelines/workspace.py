@@ -11,16 +11,18 @@ import hashlib
 import json
 import stat
 import zipfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from extractors.interface import Lineage
-from pipelines.plan import VideoPeople
+from pipelines.plan import PersonTrack, VideoPeople
 from pipelines.scan import VideoScan, video_id
 from shards.errors import UserError
 from shards.lock import hold_dataset
@@ -85,12 +87,12 @@ class Workspace:
         """Who was found in that video by that detector; None where nobody looked, or the note is damaged."""
         try:
             with np.load(self._people_file(identity, detector), allow_pickle=False) as arrays:
-                return VideoPeople(tuple(arrays[name] for name in sorted(arrays.files)))
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+                return _people_of({name: arrays[name] for name in _PEOPLE})
+        except _DAMAGED:
             return None
 
     def keep_people(self, identity: str, detector: Lineage, people: VideoPeople) -> None:
-        arrays = {f"{shot:06d}": boxes for shot, boxes in enumerate(people.shots)}
+        arrays = _arrays_of(people)
         write_durably(self._people_file(identity, detector), lambda file: np.savez_compressed(file, **arrays))
 
     def _people_file(self, identity: str, detector: Lineage) -> Path:
@@ -112,6 +114,38 @@ class Workspace:
                 except ValueError:
                     continue  # a line that a killed run left half written: the file is hashed again
                 self.hashes[(path, size, changed)] = identity
+
+
+_PEOPLE = {"tracks": np.int64, "first": np.int64, "frames": np.int64, "boxes": np.float32}
+"""Arrays of the note of a video's people: how many tracks each shot has; the first frame of each track, and
+how many it has; and the boxes of all tracks, one after the other.
+"""
+
+_DAMAGED = (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+"""What numpy and zipfile raise for a file that is none of theirs, or not whole."""
+
+
+def _arrays_of(people: VideoPeople) -> dict[str, np.ndarray]:
+    tracks = [track for shot in people.shots for track in shot]
+    return {
+        "tracks": np.array([len(shot) for shot in people.shots], _PEOPLE["tracks"]),
+        "first": np.array([track.first for track in tracks], _PEOPLE["first"]),
+        "frames": np.array([len(track.boxes) for track in tracks], _PEOPLE["frames"]),
+        "boxes": np.concatenate([np.zeros((0, 4), np.float32), *(track.boxes for track in tracks)]),
+    }
+
+
+def _people_of(arrays: Mapping[str, np.ndarray]) -> VideoPeople:
+    """Raises ValueError for arrays that do not belong together."""
+    if any(array.dtype != _PEOPLE[name] for name, array in arrays.items()):
+        raise ValueError("arrays of other types")
+    frames = arrays["frames"]
+    counts = arrays["tracks"].sum(), *arrays["first"].shape
+    if arrays["boxes"].shape != (frames.sum(), 4) or counts != (len(frames), len(frames)):
+        raise ValueError("arrays of other lengths")
+    boxes = np.split(arrays["boxes"], np.cumsum(frames)[:-1])
+    tracks = map(PersonTrack, arrays["first"].tolist(), boxes)
+    return VideoPeople(tuple(tuple(islice(tracks, count)) for count in arrays["tracks"].tolist()))
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -177,16 +177,18 @@ def condition_members(
     stored_size: tuple[int, int],
     models: Models,
     on_frame: Callable[[], object] = lambda: None,
+    frames: Iterable[int] | None = None,
 ) -> Iterator[Member]:
-    """The members of those of smpl_cs and hands, for all frames, drawn one after the other and coded
-    meanwhile.
+    """The members of those of smpl_cs and hands, drawn one frame after the other and coded meanwhile.
+
+    Without `frames` of all; with it, each when it is given, whose numbers must be in `poses` by then.
 
     size and stored_size are (height, width). `on_frame` is called after each frame. Raises ModelFileError for
     a body model that cannot be loaded, SampleError for parameters that are not its, and OffscreenError.
     """
     coding: deque[tuple[str, Future[bytes]]] = deque()
     with ThreadPoolExecutor(1, "code") as coder:
-        for number in range(len(poses["frame"])):
+        for number in range(len(poses["frame"])) if frames is None else frames:
             surfaces = frame_surfaces(poses, number, models)
             for name in conditions:
                 image = draw_surface_condition(name, surfaces, size, stored_size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -9,7 +10,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from extractors.batching import Batched, Queue, Running
+from extractors.batching import Batched, Queue, Row, Running
 from extractors.hamer.crop import hand_crop
 from extractors.hamer.geometry import cam_crop_to_full, full_frame_camera
 from extractors.hamer.network import Hamer
@@ -46,13 +47,16 @@ class HamerEstimator(HandEstimator):
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a crop was taken: which frame and side (0 left, 1 right), and the frame's width and height."""
+    """Where a crop was taken: which side (0 left, 1 right), and the frame's width and height."""
 
-    frame: int
     side: int
     center: Float[np.ndarray, "2"]
     size: float
     image_size: tuple[int, int]
+
+
+HandPair = tuple[SeenHand | None, SeenHand | None]
+"""Left and right."""
 
 
 @dataclass
@@ -63,8 +67,8 @@ class HamerReader(HandReader):
     rule: BoxRule
     rescale: float
     _queue: Queue = field(init=False)
-    _places: list[_Place] = field(default_factory=list)
-    _frames: int = 0
+    _frames: deque[list[_Place]] = field(default_factory=deque)
+    _rows: deque[Row] = field(default_factory=deque)
 
     def __post_init__(self) -> None:
         self._queue = Queue(self.batched)
@@ -78,23 +82,33 @@ class HamerReader(HandReader):
     ) -> None:
         """Cut out the valid hands that the keypoints make a box for."""
         height, width = frame.image.shape[:2]
+        places = []
         for side, box in enumerate(hand_boxes(keypoints, confidence, self.rule)):
             if valid[side] and np.isfinite(box).all():
                 crop = hand_crop(frame.image, box, is_left=side == 0, rescale=self.rescale)
                 self._queue.add(crop.input)
-                self._places.append(_Place(self._frames, side, crop.center, crop.size, (width, height)))
-        self._frames += 1
+                places.append(_Place(side, crop.center, crop.size, (width, height)))
+        self._frames.append(places)
 
-    def finish(self) -> list[tuple[SeenHand | None, SeenHand | None]]:
-        """Left and right hand of each frame added.
+    def ready(self) -> list[HandPair]:
+        """None where there was no box, or where the network places the hand behind the camera."""
+        self._rows += self._queue.ready()
+        return self._pairs()
 
-        None where there was no box, or where the network places the hand behind the camera.
-        """
-        found = {
-            (place.frame, place.side): _seen_hand(place, outputs)
-            for place, outputs in zip(self._places, self._queue.finish(), strict=True)
-        }
-        return [(found.get((frame, 0)), found.get((frame, 1))) for frame in range(self._frames)]
+    def finish(self) -> list[HandPair]:
+        """As `ready`, of all frames that are left."""
+        self._rows += self._queue.finish()
+        return self._pairs()
+
+    def _pairs(self) -> list[HandPair]:
+        """Of the frames up to the first of whose hands an output has not come yet."""
+        pairs: list[HandPair] = []
+        while self._frames and len(self._frames[0]) <= len(self._rows):
+            hands: dict[int, SeenHand | None] = {
+                place.side: _seen_hand(place, self._rows.popleft()) for place in self._frames.popleft()
+            }
+            pairs.append((hands.get(0), hands.get(1)))
+        return pairs
 
 
 def _seen_hand(place: _Place, outputs: Mapping[str, np.ndarray]) -> SeenHand | None:

@@ -47,6 +47,7 @@ def provide_operator(name: str, function: Callable[..., Any]) -> None:
 _WARNINGS = (
     r"pkg_resources is deprecated",
     r"`torch\.cuda\.amp\.autocast\(args\.\.\.\)` is deprecated",
+    r"torch.meshgrid: in an upcoming release",
 )
 """What the packages say on every import about themselves, and a user can do nothing about."""
 

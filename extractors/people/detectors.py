@@ -8,25 +8,21 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from extractors.batching import BatchCount, Batched, Running
-from extractors.interface import Lineage
+from extractors.batching import Batched, Running
 from extractors.people.networks import DetectionNetwork
 from extractors.people.tracks import People
 
 
 class PersonDetector:
-    """Finds people in frames, `batch` of them at a time. Where nobody is found, nobody is made up."""
+    """Finds people in frames, `batch` of them at a time. Where nobody is found, nobody is made up.
 
-    def __init__(self, network: DetectionNetwork, running: Running, lineage: Lineage) -> None:
-        self.lineage = lineage
+    `batched` counts what the network was given.
+    """
+
+    def __init__(self, network: DetectionNetwork, running: Running) -> None:
         self.batch = running.batch
+        self.batched = Batched(network, running)
         self._largest = network.largest
-        self._run = Batched(network, running)
-
-    @property
-    def count(self) -> BatchCount:
-        """What the network was given so far."""
-        return self._run.count
 
     def detect(self, images: Sequence[UInt8[np.ndarray, "height width 3"]]) -> list[People]:
         """The people of each RGB image, from the highest score on; images are of one size.
@@ -43,7 +39,7 @@ class PersonDetector:
         height, width = images[0].shape[:2]
         size = _resized(width, height, self._largest)
         resized = np.stack([cv2.resize(image, size, interpolation=cv2.INTER_LINEAR) for image in images])
-        found = self._run(np.ascontiguousarray(resized.transpose(0, 3, 1, 2)))
+        found = self.batched(np.ascontiguousarray(resized.transpose(0, 3, 1, 2)))
         scale = np.array([width, height, width, height]) / np.array([*size, *size])
         are = np.isfinite(found["scores"])
         return [

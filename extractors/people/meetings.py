@@ -68,7 +68,7 @@ class Rows:
         seen = self.seen(self.first + low, self.first + high + 1) - self.first
         frames = np.arange(begin, end) - self.first
         known = self.rows[seen, :4].astype(np.float64)
-        if len(seen) == len(frames):
+        if np.array_equal(seen, frames):
             return known
         return np.stack([np.interp(frames, seen, known[:, column]) for column in range(4)], axis=1)
 
@@ -199,6 +199,10 @@ def _meetings(
                 closest, most = now, overlap[place]
             meeting = _Meeting(meeting.first if meeting else now, now, one, other, closest)
         frame = until
+        if meeting is not None and frame - meeting.last > parted:
+            if meeting > after:
+                yield meeting
+            meeting = None
         if meeting is None or meeting.first < after.first:
             yield _Meeting(frame, _NOT_YET, one, other, frame)
     if meeting is not None and meeting > after:

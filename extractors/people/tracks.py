@@ -7,13 +7,14 @@ for each other where two pass. Afterwards tracks that met are untangled.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from extractors.people.meetings import untangled
+from extractors.people.meetings import Rows, untangled
 
 FOLLOWED_SCORE = 0.5
 """People of lower scores are not followed: they are half hidden ones, reflections and posters."""
@@ -40,18 +41,26 @@ class People:
 
 @dataclass(frozen=True)
 class Track:
-    """One person through a shot, frame by frame; NaN where the person was not seen."""
+    """One person, frame by frame from the first in which the person is seen, which is the shot's `first`, to
+    the last; NaN where the person was not seen.
+    """
 
+    first: int
     boxes: Float[np.ndarray, "frames 4"]
     scores: Float[np.ndarray, "frames"]
 
 
-def track_people(people: Sequence[People], fps: float) -> list[Track]:
+_UNSEEN = -1
+
+
+def track_people(
+    people: Sequence[People], fps: float, on_frame: Callable[[], object] = lambda: None
+) -> list[Track]:
     """The tracks of one shot, ordered by when their person is first seen, and from left to right.
 
     people: of each frame of the shot, `fps` of them a second. Every box of a track is one that was found; a
-    gap is not filled. A track begins at the first frame in which its person is found, and may be that frame
-    alone.
+    gap is not filled. A track may be of one frame alone. `on_frame` is called for each frame, and then for
+    every few comparisons of tracks.
     """
     # Slow to import, and not needed where people are only planned for.
     import supervision
@@ -63,25 +72,27 @@ def track_people(people: Sequence[People], fps: float) -> list[Track]:
         minimum_iou_threshold=_LEAST_OVERLAP,
         high_conf_det_threshold=FOLLOWED_SCORE,
     )
-    rows: dict[int, Float[np.ndarray, "frames 5"]] = {}
-    tracklets = []  # kept, so that no two have one id
-    for frame, found in enumerate(people):
-        boxes, scores = np.asarray(found.boxes, np.float64), np.asarray(found.scores, np.float64)
+    found: dict[Any, tuple[int, list[int]]] = {}  # of each tracklet its first frame, and its place in each
+    for frame, now in enumerate(people):
+        boxes, scores = np.asarray(now.boxes, np.float64), np.asarray(now.scores, np.float64)
         tracker.update(supervision.Detections(xyxy=boxes.reshape(-1, 4), confidence=scores))
         # The library numbers a tracklet from its second box on; its first is known to the tracklet alone.
         for tracklet in tracker.tracks:
             if tracklet.time_since_update:
                 continue
-            if id(tracklet) not in rows:
-                tracklets.append(tracklet)
-                rows[id(tracklet)] = np.full((len(people), 5), np.nan, np.float32)
-            place = int(np.flatnonzero((boxes == tracklet.last_observation).all(axis=1))[0])
-            rows[id(tracklet)][frame] = [*boxes[place], scores[place]]
-    tracks = untangled([rows[id(tracklet)] for tracklet in tracklets], fps)
-    tracks.sort(key=_beginning)
-    return [Track(track[:, :4], track[:, 4]) for track in tracks]
+            first, places = found.setdefault(tracklet, (frame, []))
+            places += [_UNSEEN] * (frame - first - len(places))
+            places.append(int(np.flatnonzero((boxes == tracklet.last_observation).all(axis=1))[0]))
+        on_frame()
+    tracks = untangled([_rows(people, *places) for places in found.values()], fps, on_frame)
+    tracks.sort(key=lambda track: (track.first, *track.rows[0, :4].tolist()))
+    return [Track(track.first, track.rows[:, :4], track.rows[:, 4]) for track in tracks]
 
 
-def _beginning(track: Float[np.ndarray, "frames 5"]) -> tuple[float, ...]:
-    first = int(np.isfinite(track[:, 0]).argmax())
-    return (first, *track[first, :4].tolist())
+def _rows(people: Sequence[People], first: int, places: Sequence[int]) -> Rows:
+    """Boxes and scores from the places that they have in each frame from the first on."""
+    rows = np.full((len(places), 5), np.nan, np.float32)
+    for row, now, place in zip(rows, people[first:], places, strict=False):
+        if place != _UNSEEN:
+            row[:4], row[4] = now.boxes[place], now.scores[place]
+    return Rows(first, rows)

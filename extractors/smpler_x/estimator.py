@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float
 
-from extractors.batching import Batched, Queue, Running
+from extractors.batching import Batched, Queue, Row, Running
 from extractors.interface import BodyEstimator, BodyReader, Frame, Lineage, SeenBody
 from extractors.smpler_x.crop import crop_person
 from extractors.smpler_x.network import SmplerX
@@ -41,7 +42,7 @@ class SmplerXReader(BodyReader):
     batched: Batched
     compat_bgr: bool
     _queue: Queue = field(init=False)
-    _cameras: list[Float[np.ndarray, "3 3"] | None] = field(default_factory=list)
+    _cameras: deque[Float[np.ndarray, "3 3"] | None] = field(default_factory=deque)
 
     def __post_init__(self) -> None:
         self._queue = Queue(self.batched)
@@ -55,14 +56,23 @@ class SmplerXReader(BodyReader):
             self._queue.add(crop.image)
         self._cameras.append(None if crop is None else crop.K)
 
-    def finish(self) -> list[SeenBody | None]:
-        """One for each frame added.
-
-        None where there was no box, or none of it in the image, or where the network gives numbers that are
-        not finite.
+    def ready(self) -> list[SeenBody | None]:
+        """None where there was no box, or none of it in the image, or where the network gives numbers that
+        are not finite.
         """
-        rows = iter(self._queue.finish())
-        return [None if K is None else _seen_body(next(rows), K) for K in self._cameras]
+        return self._bodies(self._queue.ready())
+
+    def finish(self) -> list[SeenBody | None]:
+        """As `ready`, of all frames that are left."""
+        return self._bodies(self._queue.finish())
+
+    def _bodies(self, outputs: list[Row]) -> list[SeenBody | None]:
+        """Of the frames up to the first whose outputs have not come yet."""
+        rows, bodies = deque(outputs), []
+        while self._cameras and (self._cameras[0] is None or rows):
+            K = self._cameras.popleft()
+            bodies.append(None if K is None else _seen_body(rows.popleft(), K))
+        return bodies
 
 
 def _seen_body(outputs: Mapping[str, np.ndarray], K: Float[np.ndarray, "3 3"]) -> SeenBody | None:

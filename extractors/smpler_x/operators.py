@@ -74,7 +74,8 @@ def regions(
     height, width = features.shape[2:]
     rows = _line_weights(boxes[:, 1], boxes[:, 3], side, height)
     columns = _line_weights(boxes[:, 0], boxes[:, 2], side, width)
-    return torch.einsum("bih,bchw,bjw->bcij", rows, features.float(), columns)
+    with torch.autocast(features.device.type, enabled=False):
+        return torch.einsum("bih,bchw,bjw->bcij", rows, features.float(), columns)
 
 
 def _line_weights(

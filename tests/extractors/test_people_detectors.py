@@ -20,7 +20,6 @@ from scipy.optimize import linear_sum_assignment
 from torch import nn
 
 from extractors.batching import Running
-from extractors.interface import RANDOM, Licences, Lineage
 from extractors.openmmlab.environment import provide_operator
 from extractors.openmmlab.networks import build_network, packaged_config
 from extractors.people.detectors import PersonDetector
@@ -29,8 +28,6 @@ from extractors.people.published import NETWORKS
 from extractors.people.region_align import align_regions, roi_align_forward
 from extractors.people.tracks import People
 from extractors.weights.errors import WeightsError
-
-LINEAGE = Lineage("mmdet: small", 1, "mmdet", {"small": RANDOM}, Licences("Apache-2.0", "none", "none"))
 
 FEW_CLASSES = {"model.roi_head.bbox_head.num_classes": 3}
 """So that what a random network takes things for is people, often enough."""
@@ -176,7 +173,7 @@ def distances(ones: People, others: People) -> Float[np.ndarray, "pairs"]:
 
 def assert_finds_what_mmdet_finds(detector: Any, sizes: list[tuple[int, int]]) -> None:
     network = DetectionNetwork(detector, detector.cfg, SCORE)
-    mine = PersonDetector(network, Running(batch=1), LINEAGE)
+    mine = PersonDetector(network, Running(batch=1))
     seen = 0
     for seed, size in enumerate(sizes):
         image = picture(*size, seed)
@@ -207,9 +204,9 @@ def test_what_is_found_hangs_on_the_image_alone(detector: Any) -> None:
     counts, found = [], []
     for batch in (1, 3):
         network = DetectionNetwork(detector, detector.cfg, SCORE)
-        people = PersonDetector(network, Running(batch=batch), LINEAGE)
+        people = PersonDetector(network, Running(batch=batch))
         found.append(people.detect(images))
-        counts.append((people.count.batches, people.count.inputs))
+        counts.append((people.batched.count.batches, people.batched.count.inputs))
     assert counts == [(5, 5), (2, 5)]
     assert len({len(people.scores) for people in found[0]}) > 1
     pairs = list(zip(*found, strict=True))
@@ -222,7 +219,7 @@ def test_boxes_are_exact_in_lower_precision() -> None:
     """It is the features' alone: in bfloat16 a box's edges would go in steps of some pixels."""
     detector = detector_of("rtmdet-m", SMALLER["rtmdet-m"])
     network = DetectionNetwork(detector, detector.cfg, SCORE)
-    people = PersonDetector(network, Running(precision="bfloat16"), LINEAGE)
+    people = PersonDetector(network, Running(precision="bfloat16"))
     (found,) = people.detect([picture(256, 256, 0)])
     boxes = torch.from_numpy(found.boxes)
     assert len(boxes) > 10
@@ -230,7 +227,7 @@ def test_boxes_are_exact_in_lower_precision() -> None:
 
 
 def test_nobody_is_nobody() -> None:
-    people = PersonDetector(detection_network("small", None), Running(batch=4), LINEAGE)
+    people = PersonDetector(detection_network("small", None), Running(batch=4))
     found = people.detect([np.zeros((90, 160, 3), np.uint8)] * 2)
     assert [(one.boxes.shape, one.scores.shape) for one in found] == [((0, 4), (0,))] * 2
     assert people.detect([]) == []

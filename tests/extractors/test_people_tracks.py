@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jaxtyping import Float
 
-from extractors.people.meetings import untangled
+from extractors.people import meetings
+from extractors.people.meetings import Rows, untangled
 from extractors.people.tracks import People, Track, track_people
 from renderers.mannequin.camera import facing
 from renderers.mannequin.person import make_person
@@ -86,10 +89,12 @@ def iou(one: Float[np.ndarray, "4"], other: Float[np.ndarray, "4"]) -> float:
 def places(track: Track, people: Sequence[People]) -> dict[int, int]:
     """Which of the boxes of each frame is the track's; it must be one that was found."""
     out = {}
-    for frame in np.flatnonzero(np.isfinite(track.scores)):
-        (place,) = np.flatnonzero((people[frame].boxes == track.boxes[frame]).all(axis=1))
-        assert people[frame].scores[place] == track.scores[frame]
-        out[int(frame)] = int(place)
+    for row in np.flatnonzero(np.isfinite(track.scores)):
+        frame = track.first + int(row)
+        (place,) = np.flatnonzero((people[frame].boxes == track.boxes[row]).all(axis=1))
+        assert people[frame].scores[place] == track.scores[row]
+        out[frame] = int(place)
+    assert np.isfinite(track.scores[[0, -1]]).all(), "it is from the first to the last frame seen"
     assert (np.isfinite(track.boxes).all(axis=1) == np.isfinite(track.scores)).all()
     return out
 
@@ -163,13 +168,12 @@ def test_tracks_are_in_the_order_of_appearance_then_from_left_to_right() -> None
     )
     tracks = track_people(seen(right, left, early), FPS)
     assert [track.boxes[-1, 0] for track in tracks] == [260, 60, 560]
-    for track, first in zip(tracks, (0, 9, 9), strict=True):
-        assert np.flatnonzero(np.isfinite(track.scores))[0] == first, "it begins where the person does"
+    assert [track.first for track in tracks] == [0, 9, 9], "they begin where the person does"
 
 
 def test_somebody_seen_once_is_a_track_of_one_frame() -> None:
     (track,) = track_people(seen(hidden(walker(9), 0, 4)[:5]), FPS)
-    assert np.isfinite(track.scores).tolist() == [False] * 4 + [True]
+    assert track.first == 4 and len(track.boxes) == len(track.scores) == 1
 
 
 def test_nobody_has_no_track() -> None:
@@ -218,6 +222,22 @@ def test_every_box_of_a_good_score_is_of_one_track(
     assert sorted(used) == good
 
 
+def follow_on(
+    tracks: Sequence[Float[np.ndarray, "frames columns"]],
+) -> list[Float[np.ndarray, "frames columns"]]:
+    """Untangled tracks, NaN in frames of the shot in which they are not."""
+    rows = []
+    for track in tracks:
+        there = np.flatnonzero(np.isfinite(track[:, 0]))
+        rows.append(Rows(int(there[0]), track[there[0] : there[-1] + 1]))
+    out = []
+    for before, after in zip(tracks, untangled(rows, FPS), strict=True):
+        whole = np.full_like(before, np.nan)
+        whole[after.first : after.end] = after.rows
+        out.append(whole)
+    return out
+
+
 def crossed(height: float) -> tuple[np.ndarray, np.ndarray]:
     """Two who walk past each other, in 80 frames, with a fifth column that says who it is."""
     one, other = walker(80, 100, 6), walker(80, 580, -6, height, feet=380)
@@ -230,7 +250,7 @@ def test_tracks_that_were_exchanged_in_a_meeting_are_put_right(missing: int) -> 
     other[36 : 36 + missing] = np.nan
     wrong = [np.vstack([one[:42], other[42:]]), np.vstack([other[:42], one[42:]])]
     for tracks in (wrong, wrong[::-1], [one, other]):
-        put_right = untangled(tracks, FPS)
+        put_right = follow_on(tracks)
         for before, after in zip(tracks, put_right, strict=True):
             who = after[np.isfinite(after[:, 0]), 4]
             assert (who[[0, -1]] == before[0, 4]).all()
@@ -242,14 +262,14 @@ def test_people_who_meet_and_turn_back_are_told_apart_by_their_height() -> None:
     one, other = walker(80, 100, 0), walker(80, 560, 0, 160, feet=370)
     one[:, [0, 2]] += there[:, None]
     other[:, [0, 2]] -= there[:, None]
-    for track, kept in zip([one, other], untangled([one, other], FPS), strict=True):
+    for track, kept in zip([one, other], follow_on([one, other]), strict=True):
         np.testing.assert_array_equal(track, kept)
 
 
 def test_a_track_that_ends_in_a_meeting_is_left_as_it_is() -> None:
     one, other = crossed(180)
     one[40:] = np.nan
-    for track, kept in zip([one, other], untangled([one, other], FPS), strict=True):
+    for track, kept in zip([one, other], follow_on([one, other]), strict=True):
         np.testing.assert_array_equal(track, kept)
 
 
@@ -263,5 +283,56 @@ def test_three_who_pass_one_after_the_other_are_put_right_one_after_the_other() 
         np.vstack([people[1][:first], people[0][first:second], people[2][second:]]),
         np.vstack([people[2][:second], people[0][second:]]),
     ]
-    for number, track in enumerate(untangled(wrong, FPS)):
+    for number, track in enumerate(follow_on(wrong)):
         assert (track[[0, 20, 60, 110, 159], 4] == number).all()
+
+
+def passers_by(frames: int, seed: int) -> list[People]:
+    """Six who walk to and fro on a stage, now and then unseen, and away for some seconds in turn."""
+    random = np.random.default_rng(seed)
+    tracks = []
+    for number in range(6):
+        x = 300 + 280 * np.sin(np.arange(frames) * random.uniform(0.01, 0.03) + random.uniform(0, 6))
+        boxes = walker(frames, 0, 0, height=160.0 + 12 * number, feet=400.0 + 4 * number)
+        boxes[:, [0, 2]] += x[:, None]
+        boxes += random.normal(0, 1, boxes.shape)
+        boxes[(random.random(frames) < 0.1) | ((np.arange(frames) + 70 * number) % 400 < 40)] = np.nan
+        tracks.append(boxes)
+    return seen(*tracks)
+
+
+def test_who_is_who_does_not_hang_on_how_many_frames_are_compared_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    random = np.random.default_rng(0)
+    exchanged = 0
+    for _ in range(20):
+        tracks = []
+        for number in range(6):
+            steps = np.repeat(random.normal(0, 6, 20), 15)
+            boxes = walker(300, 0, 0, height=170.0 + 10 * number) + random.normal(0, 1, (300, 4))
+            boxes[:, [0, 2]] += 300 + np.cumsum(steps)[:, None]
+            for first in random.integers(1, 280, 5):
+                boxes[first : first + random.integers(1, 20)] = np.nan
+            first = int(np.isfinite(boxes[:, 0]).argmax())
+            tracks.append(Rows(first, np.column_stack([boxes, np.full(300, number)])[first:]))
+        results = []
+        for frames in (256, 3, 16):
+            monkeypatch.setattr(meetings, "_LOOKED_AT", frames)
+            results.append(untangled(tracks, FPS))
+        for one, *others in zip(*results, strict=True):
+            exchanged += len(np.unique(one.rows[np.isfinite(one.rows[:, 4]), 4])) > 1
+            for other in others:
+                np.testing.assert_array_equal(one.rows, other.rows)
+    assert exchanged > 10
+
+
+def test_following_shows_that_it_goes_on_and_takes_steps_and_memory_by_the_frame() -> None:
+    steps, kept = [], []
+    for frames in (300, 1200):
+        beats = itertools.count()
+        tracks = track_people(passers_by(frames, 2), FPS, partial(next, beats))
+        steps.append(next(beats))
+        kept.append(sum(len(track.boxes) for track in tracks))
+        assert steps[-1] >= frames and kept[-1] <= 6 * frames
+    assert steps[1] < 5 * steps[0] and kept[1] < 5 * kept[0]

@@ -1,16 +1,20 @@
 """The plan is a pure function of the scans: frames by time, clips by settings, shards by content."""
 
 from dataclasses import replace
+from itertools import chain
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.plan import VideoPeople, choose_frames, clips_of_video, extend_plan, video_filter
+from extractors.interface import RANDOM, Licences, Lineage
+from pipelines.plan import PersonTrack, VideoPeople, choose_frames, clips_of_video, extend_plan, video_filter
 from pipelines.reasons import Reason
 from pipelines.scan import VideoScan
 from pipelines.settings import PlanSettings, SettingsError
+from pipelines.workspace import open_workspace
 from shards.schema import Status
 
 
@@ -107,11 +111,12 @@ def test_new_videos_leave_the_plan_as_it_is_and_fill_new_shards() -> None:
     assert min(row.shard for row in longer if row.video_id == "1" * 16) == max(row.shard for row in plan) + 1
 
 
-def person(first: int, end: int, frames: int, height: float = 300.0) -> np.ndarray:
-    """The boxes of a person who is there from one frame to another."""
-    boxes = np.full((frames, 4), np.nan, np.float32)
-    boxes[first:end] = [100, 50, 200, 50 + height]
-    return boxes
+def person(first: int, end: int, height: float = 300.0, unseen: tuple[int, int] | None = None) -> PersonTrack:
+    """A person who is there from one frame to another, but for the unseen ones."""
+    boxes = np.tile(np.array([100, 50, 200, 50 + height], np.float32), (end - first, 1))
+    if unseen:
+        boxes[slice(*unseen)] = np.nan
+    return PersonTrack(first, boxes)
 
 
 PEOPLE = PlanSettings(detector="rtmdet-m", clip_seconds=2.0)
@@ -119,7 +124,7 @@ PEOPLE = PlanSettings(detector="rtmdet-m", clip_seconds=2.0)
 
 def test_each_person_has_clips_of_their_own_while_they_are_there() -> None:
     scan = scan_of(steady(120, 24))
-    people = VideoPeople((np.stack([person(0, 120, 120), person(36, 120, 120)]),))
+    people = VideoPeople(((person(0, 120), person(36, 120)),))
     rows = [row for row in clips_of_video(scan, PEOPLE, people) if row.status is Status.PENDING]
     assert [(row.track_id, row.first_frame, len(row.frames)) for row in rows] == [
         *((0, first, length) for first, length in ((0, 48), (48, 48), (96, 24))),
@@ -132,10 +137,9 @@ def test_each_person_has_clips_of_their_own_while_they_are_there() -> None:
 
 def test_people_who_are_left_out_are_in_the_plan_with_the_reason() -> None:
     scan = scan_of(steady(48, 24))
-    seldom = person(0, 48, 48)
-    seldom[5:40] = np.nan
-    tracks = [person(0, 48, 48), seldom, person(0, 48, 48, height=90), person(0, 12, 48, height=280)]
-    people = VideoPeople((np.stack([*tracks, person(0, 48, 48, height=100)]),))
+    seldom = person(0, 48, unseen=(5, 40))
+    tracks = (person(0, 48), seldom, person(0, 48, height=90), person(0, 12, height=280))
+    people = VideoPeople(((*tracks, person(0, 48, height=100)),))
     settings = replace(PEOPLE, max_people=4)
     rows = clips_of_video(scan, settings, people)
     assert [(row.track_id, row.reason) for row in rows] == [
@@ -151,10 +155,77 @@ def test_people_who_are_left_out_are_in_the_plan_with_the_reason() -> None:
 
 def test_nobody_found_is_nobody_found() -> None:
     scan = scan_of(steady(96, 24), shots=[(0, 48), (48, 96)])
-    people = VideoPeople((np.zeros((0, 48, 4), np.float32), person(0, 48, 48)[None]))
+    people = VideoPeople(((), (person(0, 48),)))
     first, second = clips_of_video(scan, PEOPLE, people)
     assert (first.reason, first.error) == (Reason.NO_PERSON, "the detector rtmdet-m saw nobody")
     assert first.boxes == () and second.status is Status.PENDING
+
+
+def test_a_clip_in_which_its_person_is_never_seen_is_left_out_whatever_share_is_wanted() -> None:
+    scan = scan_of(steady(144, 24))
+    people = VideoPeople(((person(0, 144, unseen=(40, 100)),),))
+    rows = clips_of_video(scan, replace(PEOPLE, min_visible=0.0), people)
+    assert [row.reason for row in rows] == ["", Reason.SELDOM_SEEN, ""]
+    assert rows[1].error == "detected in none of the frames"
+
+
+def test_a_video_in_which_nobody_looked_for_people_is_not_planned() -> None:
+    with pytest.raises(KeyError, match="a" * 16):
+        extend_plan([], [scan_of(steady(96, 24))], PEOPLE, {})
+
+
+def some_people() -> VideoPeople:
+    return VideoPeople(((person(0, 40), person(7, 31, unseen=(3, 9))), (), (person(2, 3),)))
+
+
+DETECTOR = Lineage("mmdet: small", 1, "mmdet", {"small": RANDOM}, Licences("Apache-2.0", "none", "none"))
+
+
+@pytest.mark.parametrize("people", [some_people(), VideoPeople(((), ())), VideoPeople(())])
+def test_who_was_found_is_noted_and_read_again(tmp_path: Path, people: VideoPeople) -> None:
+    with open_workspace(tmp_path / "dataset") as workspace:
+        assert workspace.people("v", DETECTOR) is None
+        workspace.keep_people("v", DETECTOR, people)
+        noted = workspace.people("v", DETECTOR)
+        assert workspace.people("v", replace(DETECTOR, version=2)) is None
+    assert noted is not None
+    assert [len(shot) for shot in noted.shots] == [len(shot) for shot in people.shots]
+    for one, other in zip(chain(*noted.shots), chain(*people.shots), strict=True):
+        assert one.first == other.first
+        np.testing.assert_array_equal(one.boxes, other.boxes)
+
+
+def test_a_damaged_note_of_people_is_none(tmp_path: Path) -> None:
+    with open_workspace(tmp_path / "dataset") as workspace:
+        workspace.keep_people("v", DETECTOR, some_people())
+        (path,) = (workspace.folder / "people").iterdir()
+        whole = path.read_bytes()
+        random = np.random.default_rng(0)
+        for length in (0, 10, len(whole) // 2, len(whole) - 1):
+            path.write_bytes(whole[:length])
+            assert workspace.people("v", DETECTOR) is None
+        for place in random.choice(len(whole), 200, replace=False):
+            path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+            noted = workspace.people("v", DETECTOR)
+            assert noted is None or [len(shot) for shot in noted.shots] == [2, 0, 1]
+        right = {"tracks": np.array([1]), "first": np.array([0]), "frames": np.array([2])}
+        right["boxes"] = np.zeros((2, 4), np.float32)
+        np.savez(path, **right)
+        assert workspace.people("v", DETECTOR) is not None
+        for name, wrong in (
+            ("tracks", np.array([2])),
+            ("first", np.array([0, 0])),
+            ("first", np.array([None])),
+            ("frames", np.array([2.0])),
+            ("boxes", np.zeros((3, 4), np.float32)),
+        ):
+            np.savez(path, **right | {name: wrong})
+            assert workspace.people("v", DETECTOR) is None
+        np.savez(path, **{"000000": np.zeros((1, 2, 4), np.float32)})
+        assert workspace.people("v", DETECTOR) is None
+        with path.open("wb") as file:
+            np.save(file, np.zeros(4))
+        assert workspace.people("v", DETECTOR) is None
 
 
 def test_small_and_short_videos_are_left_out_with_the_fact_that_says_so() -> None:

@@ -96,10 +96,9 @@ class Crossing:
 
     def who(self, track: int) -> int:
         """Whom the track begins with."""
-        boxes = self.people.shots[0][track]
-        first = int(np.isfinite(boxes[:, 0]).argmax())
-        x = (boxes[first, 0] + boxes[first, 2]) / 2
-        return int(np.argmin([abs(self.middle(person)[first] - x) for person in (0, 1)]))
+        found = self.people.shots[0][track]
+        x = (found.boxes[0, 0] + found.boxes[0, 2]) / 2
+        return int(np.argmin([abs(self.middle(person)[found.first] - x) for person in (0, 1)]))
 
 
 @pytest.fixture(scope="module")
@@ -113,13 +112,14 @@ def crossing(tmp_path_factory: pytest.TempPathFactory) -> Crossing:
 
 def test_identities_hold_while_two_people_cross(crossing: Crossing) -> None:
     assert crossing.frames_detected == len(crossing.scan.times), "each frame is looked at once"
-    (boxes,) = crossing.people.shots
-    assert len(boxes) == 2 and {crossing.who(0), crossing.who(1)} == {0, 1}
+    (tracks,) = crossing.people.shots
+    assert len(tracks) == 2 and {crossing.who(0), crossing.who(1)} == {0, 1}
     apart = crossing.middle(0) - crossing.middle(1)
     assert apart.min() < -40 and apart.max() > 40, "they do change sides"
-    for track in (0, 1):
-        own, other = crossing.middle(crossing.who(track)), crossing.middle(1 - crossing.who(track))
-        x = (boxes[track, :, 0] + boxes[track, :, 2]) / 2
+    for number, track in enumerate(tracks):
+        there = slice(track.first, track.first + len(track.boxes))
+        own, other = (crossing.middle(abs(crossing.who(number) - one))[there] for one in (0, 1))
+        x = (track.boxes[:, 0] + track.boxes[:, 2]) / 2
         clear = np.isfinite(x) & (np.abs(own - other) > 30)
         assert (np.abs(x - own) < np.abs(x - other))[clear].all() and clear.sum() > 20
 
