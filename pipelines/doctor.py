@@ -83,7 +83,7 @@ def examine(out: Path | None = None, deep: bool = False) -> list[Check]:
         ("Prefect", _probing("import_prefect", _SETUP), every),
         ("MediaPipe", _probing("look_for_a_person", _SETUP), embedded),
         ("Anny", look_at_anny, ()),
-        ("mmpose and mmdet", _probing("import_networks", _SETUP), networks),
+        ("mmpose, mmdet and trackers", _probing("import_networks", _SETUP), networks),
         ("ONNX Runtime", _probing("list_providers", _SETUP), ()),
         *((f"weights of {name}", partial(look_at_weights, name, deep), (name,)) for name in networks),
         ("package smplx", look_at_smplx, licensed),
@@ -151,15 +151,18 @@ def look_at_memory() -> Finding:
 
 def look_at_gpus() -> Finding:
     """What the driver has, and what of it torch can count on. None is needed."""
-    by_torch = probed("count_on_gpus")
+    fix = (
+        "see that CUDA_VISIBLE_DEVICES does not hide them, and install the same torch as it is built for "
+        "the driver's CUDA (https://pytorch.org/get-started)"
+    )
+    try:
+        by_torch = probed("count_on_gpus")
+    except ProbeError as error:
+        return "broken", str(error), fix
     if by_torch:
         return "ok", by_torch, ""
     by_driver = _nvidia_smi()
     if by_driver:
-        fix = (
-            "see that CUDA_VISIBLE_DEVICES does not hide them, and install the same torch as it is built for "
-            "the driver's CUDA (https://pytorch.org/get-started)"
-        )
         return "broken", f"the driver has {by_driver}, which torch cannot use", fix
     return "missing", "no NVIDIA driver: networks run on processors", "with an NVIDIA GPU, install its driver"
 
@@ -190,8 +193,8 @@ def look_at_anny() -> Finding:
 
 def look_at_weights(preset: str, deep: bool) -> Finding:
     """The files of networks that the preset reads, as it is by default."""
-    from extractors.weights.registry import WEIGHTS
-    from extractors.weights.store import how_to_get, missing, verdict, weights_folder
+    from extractors.weights.registry import WEIGHTS, how_to_get
+    from extractors.weights.store import missing, weights_folder
 
     names = [
         name for name, weight in WEIGHTS.items() if preset in weight.presets and name not in _BODY_MODELS
@@ -203,17 +206,25 @@ def look_at_weights(preset: str, deep: bool) -> Finding:
         if fetched:
             fixes.insert(0, f"dancemill weights fetch {' '.join(fetched)}")
         return "missing", f"{', '.join(absent)} not in {weights_folder()}", "; ".join(fixes)
-    wrong = [name for name in names if deep and verdict(name, anew=True) == "wrong"]
-    if wrong:
-        return (
-            "broken",
-            f"{', '.join(wrong)}: not the published files",
-            f"delete and fetch them: {weights_folder()}",
-        )
+    if deep and (wrong := _wrong_weights(names)):
+        return "broken", wrong, f"delete and fetch them: {weights_folder()}"
     return "ok", f"{', '.join(names)} in {weights_folder()}", ""
 
 
 _BODY_MODELS = ("smplx", "mano")
+
+
+def _wrong_weights(names: Iterable[str]) -> str:
+    """What is wrong with the files of these weights, which are there; empty if nothing is."""
+    from extractors.weights.errors import WeightsError
+    from extractors.weights.store import hash_of
+
+    try:
+        for name in names:
+            hash_of(name, anew=True)
+        return probed("look_into_weights", *names)
+    except (ProbeError, WeightsError) as error:
+        return str(error)
 
 
 def look_at_smplx() -> Finding:
@@ -227,15 +238,22 @@ def look_at_smplx() -> Finding:
 
 def look_at_body_models(deep: bool) -> Finding:
     """The user's own files of SMPL-X and MANO."""
-    from extractors.weights.registry import WEIGHTS
-    from extractors.weights.store import how_to_get, missing, weights_folder
+    from extractors.weights.registry import WEIGHTS, how_to_get
+    from extractors.weights.store import missing, weights_folder
 
     absent = missing(_BODY_MODELS)
     if absent:
         fixes = "; ".join(how_to_get(WEIGHTS[name]) for name in absent)
         return "missing", f"{', '.join(absent)} not in {weights_folder()}", fixes
-    loaded = probed("load_body_models", str(weights_folder())) if deep else ", ".join(_BODY_MODELS)
-    return "ok", f"{loaded} in {weights_folder()}", ""
+    if not deep:
+        return "ok", f"{', '.join(_BODY_MODELS)} in {weights_folder()}", ""
+    fix = "; ".join(how_to_get(WEIGHTS[name]) for name in _BODY_MODELS)
+    if wrong := _wrong_weights(_BODY_MODELS):
+        return "broken", wrong, fix
+    try:
+        return "ok", f"{probed('load_body_models', str(weights_folder()))} in {weights_folder()}", ""
+    except ProbeError as error:
+        return "broken", str(error), fix
 
 
 def look_at_disk(out: Path) -> Finding:

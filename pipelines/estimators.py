@@ -25,7 +25,6 @@ from pipelines.lineages import Lineages
 from pipelines.people import Detector
 from pipelines.presets import FITTED_MODELS, MEDIAPIPE
 from pipelines.settings import RANDOM_SMALL
-from renderers.body_models.load import require_smplx
 from renderers.cache_folder import cache_folder, placeholder_folder
 from shards.schema import NO_MODEL
 
@@ -78,16 +77,7 @@ def body_model_folder(settings: DatasetSettings) -> Path | None:
     """Where the files of body models are; stand-ins for them where the networks are untrained, too."""
     if not settings.sees_body:
         return None
-    return _placeholders() if settings.estimators.is_random else weights_folder()
-
-
-def _placeholders() -> Path:
-    """The folder of stand-ins for SMPL-X and MANO. Raises ModelFileError without the package smplx."""
-    require_smplx("the stand-ins for SMPL-X and MANO")
-    from renderers.body_models.placeholder import write_placeholders
-
-    write_placeholders(placeholder_folder())
-    return placeholder_folder()
+    return placeholder_folder() if settings.estimators.is_random else weights_folder()
 
 
 def lineages_of(settings: DatasetSettings) -> Lineages:
@@ -177,6 +167,8 @@ def _running(settings: DatasetSettings) -> Running:
     from extractors.batching import Running
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
+    # Ten bits of a number are no float32: convolutions would use them by default.
+    torch.backends.cudnn.allow_tf32 = settings.estimators.precision != "float32"
     return Running(device, **{name: getattr(settings.estimators, name) for name in RUNNING})
 
 
@@ -187,13 +179,11 @@ def load_detector(settings: DatasetSettings) -> Detector:
     from extractors.people.networks import detection_network
 
     name, running = settings.plan.detector, _running(settings)
-    lineage = lineages_of(settings).people
-    assert lineage is not None
     if settings.estimators.is_random:
         is_small = settings.estimators.weights == RANDOM_SMALL
         network = detection_network("small" if is_small else name, None)
-        return DryRunDetector(PersonDetector(network, running, lineage))
-    return PersonDetector(detection_network(name, weight_path(name)), running, lineage)
+        return DryRunDetector(PersonDetector(network, running))
+    return PersonDetector(detection_network(name, weight_path(name)), running)
 
 
 def load_estimators(settings: DatasetSettings) -> Estimators:
@@ -262,7 +252,6 @@ def _wholebody(name: str, settings: DatasetSettings, device: str) -> WholebodyNe
         compat_bgr=estimators.compat_bgr,
         device=device,
         onnx_folder=cache_folder() / "onnx" if estimators.backend == "onnx" else None,
-        weights_hash=RANDOM if estimators.is_random else hash_of(name),
     )
 
 

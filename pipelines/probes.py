@@ -98,11 +98,12 @@ def look_for_a_person() -> str:
 
 
 def import_networks() -> str:
-    """mmpose and mmdet, as their networks are made."""
+    """mmpose and mmdet, as their networks are made, and what joins people's boxes to tracks."""
     from extractors.openmmlab.environment import prepare
 
     prepare()
-    return ", ".join(_imported(package, f"{package}.apis") for package in ("mmpose", "mmdet"))
+    modules = {"trackers": "trackers", "mmpose": "mmpose.apis", "mmdet": "mmdet.apis"}
+    return ", ".join(_imported(package, module) for package, module in modules.items())
 
 
 def list_providers() -> str:
@@ -153,6 +154,13 @@ def load_body_models(folder: str) -> str:
     return ", ".join(f"{model.name} with {len(model.joint_names)} joints" for model in models)
 
 
+def look_into_weights(*names: str) -> str:
+    """What is wrong with the files of these weights; empty if nothing is."""
+    from extractors.weights.store import problem_of
+
+    return "; ".join(f"{name} {problem}" for name in names if (problem := problem_of(name)))
+
+
 def _imported(package: str, module: str) -> str:
     import_module(module)
     return f"{package} {version(package)}"
@@ -170,6 +178,7 @@ _PROBES = (
     start_ray,
     import_prefect,
     load_body_models,
+    look_into_weights,
 )
 
 

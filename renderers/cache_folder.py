@@ -9,6 +9,9 @@ from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parents[1]
 
+PLACEHOLDER_VERSION = 2
+"""Raised with every change of the stand-ins."""
+
 
 def cache_folder() -> Path:
     """The folder ANNY_CACHE_DIR, or else `.cache/anny` under the project. It need not exist yet."""
@@ -16,5 +19,5 @@ def cache_folder() -> Path:
 
 
 def placeholder_folder() -> Path:
-    """The folder of the stand-ins for SMPL-X and MANO, for dry runs. It need not exist yet."""
-    return cache_folder() / "placeholders"
+    """The folder of this version's stand-ins for SMPL-X and MANO, for dry runs. It need not exist yet."""
+    return cache_folder() / f"placeholders-{PLACEHOLDER_VERSION}"

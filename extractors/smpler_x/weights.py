@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from extractors.smpler_x.network import ARCHITECTURES, Size, SmplerX, smpler_x_network
-from extractors.weights.checkpoint import load_state, read_checkpoint
+from extractors.weights.checkpoint import check_state, load_state, read_checkpoint
 from extractors.weights.errors import WeightsError
 
 _OTHER_NAMES = {
@@ -29,6 +29,23 @@ def load_smpler_x(path: Path, size: Size) -> SmplerX:
 
     Raises WeightsError for a file that cannot be read, or that is of another network or size.
     """
+    weights = _weights(path, size)
+    network = _network_without_numbers(size).to_empty(device="cpu")
+    load_state(network, weights, path)
+    return network.eval()
+
+
+def check_smpler_x(path: Path, size: Size) -> None:
+    """Raises what `load_smpler_x` does, and reads no numbers of the file."""
+    check_state(_network_without_numbers(size), _weights(path, size), path)
+
+
+def _network_without_numbers(size: Size) -> SmplerX:
+    with torch.device("meta"):
+        return smpler_x_network(size)
+
+
+def _weights(path: Path, size: Size) -> dict[str, Any]:
     state = read_checkpoint(path).get("network")
     if not isinstance(state, Mapping):
         raise WeightsError(f"{path}: has no `network`, as SMPLer-X's files do: give one of those.")
@@ -36,11 +53,7 @@ def load_smpler_x(path: Path, size: Size) -> SmplerX:
     found = _size(weights)
     if found not in (None, size):
         raise WeightsError(f"{path}: is SMPLer-X of size {found}, not {size}: give the file of {size}.")
-    with torch.device("meta"):
-        network = smpler_x_network(size)
-    network.to_empty(device="cpu")
-    load_state(network, weights, path)
-    return network.eval()
+    return weights
 
 
 def _named(name: str, value: Any) -> tuple[str, Any]:

@@ -12,6 +12,7 @@ OpenMMLab publishes.
 from __future__ import annotations
 
 import io
+import math
 import mmap
 import pickle
 import pickletools
@@ -25,13 +26,17 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from extractors.weights.errors import WeightsError
+from extractors.weights.errors import UnreadableError, WeightsError
 
 _MOST_OPCODES = 1_000_000
-"""Steps of a file's pickles; a tensor takes some thirty. Bounds the memory that a small file can ask for."""
+"""Steps of a file's pickles, and entries of the dictionaries that it has made of lists; a tensor takes some
+thirty. Bounds the memory that a small file can ask for."""
 
 _LARGEST_PICKLE = 2**28
 """Bytes of an archive's pickle, which is read whole; the tensors are not in it."""
+
+_MOST_SIDES = 64
+"""Dimensions of a tensor."""
 
 _MOST_SHOWN = 3
 """Names in an error."""
@@ -68,8 +73,8 @@ def read_checkpoint(path: Path) -> Mapping[str, Any]:
     Any object of another class, NumPy's arrays too, is an `Inert`. Tensors are views of the file: load or
     clone them before it is replaced. The file stays as it is whatever is written to them.
 
-    Raises WeightsError for a file that cannot be read, is damaged, claims more than it holds, or holds
-    nothing by name.
+    Raises UnreadableError for a file that cannot be read here, and WeightsError for one that is damaged,
+    claims more than it holds, or holds nothing by name.
     """
     try:
         with path.open("rb") as file:
@@ -83,8 +88,9 @@ def read_checkpoint(path: Path) -> Mapping[str, Any]:
             values = _values(path, file)
     except WeightsError:
         raise
-    except OSError as error:
-        raise WeightsError(f"{path}: cannot be read ({error.strerror}): give a file of weights.") from error
+    except (OSError, MemoryError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "there is too little memory"
+        raise UnreadableError(f"{path}: cannot be read ({reason}): give a file of weights.") from error
     # What damaged bytes make pickle, zipfile and torch raise is not documented and has no common class.
     except Exception as error:
         raise WeightsError(f"{path}: is damaged or no checkpoint ({_reason(error)}): {_AGAIN}.") from error
@@ -94,7 +100,14 @@ def read_checkpoint(path: Path) -> Mapping[str, Any]:
 
 
 def load_state(network: nn.Module, state: Mapping[str, Any], path: Path) -> None:
-    """Give the network its weights: each one it has, and none that it has not.
+    """Give the network its weights. Raises what `check_state` does."""
+    check_state(network, state, path)
+    network.load_state_dict(dict(state))
+
+
+def check_state(network: nn.Module, state: Mapping[str, Any], path: Path) -> None:
+    """That these are the network's weights, each one it has, and none that it has not. It may be on the meta
+    device.
 
     Raises WeightsError if a weight is missing, unknown or of another shape; `path` is where they were read.
     """
@@ -115,7 +128,6 @@ def load_state(network: nn.Module, state: Mapping[str, Any], path: Path) -> None
             f"{path}: does not fit {type(network).__name__} ({len(own)} weights): {said}. "
             "Is it the file of another network or size?"
         )
-    network.load_state_dict(dict(state))
 
 
 def _shape(value: Any) -> tuple[int, ...] | str:
@@ -233,7 +245,7 @@ def _numbers(data: mmap.mmap, start: int, dtype: torch.dtype, count: int) -> Ten
     if not count:
         return torch.empty(0, dtype=dtype)
     if start % dtype.itemsize:
-        return torch.frombuffer(data, dtype=torch.uint8, count=size, offset=start).clone().view(dtype)
+        return torch.frombuffer(bytearray(memoryview(data)[start : start + size]), dtype=dtype)
     return torch.frombuffer(data, dtype=dtype, count=count, offset=start)
 
 
@@ -250,23 +262,6 @@ class Inert:
     def __repr__(self) -> str:
         return f"<inert {self.name}>"
 
-    # An object that is a list or a dictionary besides is filled by these.
-    def extend(self, items: Iterable[Any]) -> None:
-        """Keep nothing."""
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        """Keep nothing."""
-
-
-_HASHED = {
-    pickle.SETITEM: slice(-2, -1),
-    pickle.SETITEMS: slice(None, None, 2),
-    pickle.DICT: slice(None, None, 2),
-    pickle.ADDITEMS: slice(None),
-    pickle.FROZENSET: slice(None),
-}
-"""What of the stack each step of a pickle hashes that fills a dictionary or a set."""
-
 
 def _is_quickly_hashed(key: Any) -> bool:
     """Not so nested tuples and vast numbers, whose hash is made anew from all of them each time."""
@@ -276,15 +271,16 @@ def _is_quickly_hashed(key: Any) -> bool:
     )
 
 
-def _checked(step: Callable[[Any], None], hashed: slice) -> Callable[[Any], None]:
-    """The step, refused where what it hashes takes long to hash."""
+def _hashed(keys: list[Any]) -> list[Any]:
+    """The keys, refused where one takes long to hash."""
+    if not all(map(_is_quickly_hashed, keys)):
+        raise ValueError("a key that no checkpoint has")
+    return keys
 
-    def checked_step(unpickler: Any) -> None:
-        if not all(map(_is_quickly_hashed, unpickler.stack[hashed])):
-            raise ValueError("a key that no checkpoint has")
-        step(unpickler)
 
-    return checked_step
+def _entries(items: list[Any]) -> dict[Any, Any]:
+    """Of keys and values in turn."""
+    return dict(zip(_hashed(items[::2]), items[1::2], strict=True))
 
 
 class _Unpickler(pickle._Unpickler):
@@ -295,6 +291,7 @@ class _Unpickler(pickle._Unpickler):
     def __init__(self, file: Any, find: _Find) -> None:
         super().__init__(file, encoding="latin1")
         self._find = find
+        self._entries_left = _MOST_OPCODES
 
     def find_class(self, module: str, name: str) -> Inert:
         return Inert(f"{module}.{name}")
@@ -306,7 +303,7 @@ class _Unpickler(pickle._Unpickler):
         raise ValueError("a storage of an unknown kind")
 
     def _instantiate(self, called: Any, args: Any) -> None:
-        self.append(_made(called, args))  # type: ignore[attr-defined]
+        self.append(self._made(called, args))  # type: ignore[attr-defined]
 
     def _load_call(self) -> None:
         args, called = self._pop(), self._pop()
@@ -322,20 +319,97 @@ class _Unpickler(pickle._Unpickler):
         if not isinstance(self.stack[-1], Inert | dict | Tensor):  # type: ignore[attr-defined]
             raise ValueError("gives attributes to what has none")
 
+    # Base-class steps fill whatever has a method for it: a tensor would be added to, or written to, and that
+    # could take more memory than there is. An inert object, which may be of a class of lists, keeps nothing.
+    def _extend(self, items: list[Any]) -> None:
+        match self.stack[-1]:  # type: ignore[attr-defined]
+            case list() as filled:
+                filled.extend(items)
+            case Inert():
+                pass
+            case _:
+                raise ValueError("puts items into what is no list")
+
+    def _update(self, items: list[Any]) -> None:
+        match self.stack[-1]:  # type: ignore[attr-defined]
+            case dict() as filled:
+                filled.update(_entries(items))
+            case Inert():
+                pass
+            case _:
+                raise ValueError("puts items into what is no dictionary")
+
+    def _load_append(self) -> None:
+        self._extend([self._pop()])
+
+    def _load_appends(self) -> None:
+        self._extend(self._pop_mark())
+
+    def _load_setitem(self) -> None:
+        value, key = self._pop(), self._pop()
+        self._update([key, value])
+
+    def _load_setitems(self) -> None:
+        self._update(self._pop_mark())
+
+    def _load_additems(self) -> None:
+        items, filled = self._pop_mark(), self.stack[-1]  # type: ignore[attr-defined]
+        if not isinstance(filled, set):
+            raise ValueError("puts items into what is no set")
+        filled.update(_hashed(items))
+
+    def _load_dict(self) -> None:
+        items = self._pop_mark()
+        self.append(_entries(items))  # type: ignore[attr-defined]
+
+    def _load_frozenset(self) -> None:
+        items = self._pop_mark()
+        self.append(frozenset(_hashed(items)))  # type: ignore[attr-defined]
+
     def _load_bytearray(self) -> None:
         # The base class's makes it as long as is claimed, and then reads.
         (size,) = struct.unpack("<Q", self.read(8))  # type: ignore[attr-defined]
         self.append(self.read(size))  # type: ignore[attr-defined]
 
+    def _made(self, called: Any, args: Any) -> Any:
+        """What a call of a name makes."""
+        if not isinstance(called, Inert) or not isinstance(args, list | tuple):
+            raise ValueError("calls what is no name, or with no arguments")
+        match called.name:
+            case "collections.OrderedDict":
+                return self._ordered(*args)
+            case "torch._utils._rebuild_tensor" | "torch._utils._rebuild_tensor_v2":
+                return _tensor(*args[:4])
+            case "torch._utils._rebuild_parameter" | "torch._utils._rebuild_parameter_with_state":
+                return args[0]
+        return called
+
+    def _ordered(self, pairs: Any = ()) -> dict[Any, Any]:
+        """A list may be made a dictionary of many times, so the entries are counted."""
+        if not isinstance(pairs, list | tuple) or len(pairs) > self._entries_left:
+            raise ValueError("a dictionary that no checkpoint has")
+        self._entries_left -= len(pairs)
+        if not all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in pairs):
+            raise ValueError("a dictionary of no pairs")
+        _hashed([key for key, _ in pairs])
+        return dict(pairs)
+
     def _pop(self) -> Any:
         return self.stack.pop()  # type: ignore[attr-defined]
 
+    def _pop_mark(self) -> list[Any]:
+        items: list[Any] = self.pop_mark()  # type: ignore[attr-defined]
+        return items
+
     dispatch: ClassVar[dict[int, Callable[[Any], None]]] = {
         **pickle._Unpickler.dispatch,
-        **{
-            opcode[0]: _checked(pickle._Unpickler.dispatch[opcode[0]], hashed)
-            for opcode, hashed in _HASHED.items()
-        },
+        pickle.APPEND[0]: _load_append,
+        pickle.APPENDS[0]: _load_appends,
+        pickle.SETITEM[0]: _load_setitem,
+        pickle.SETITEMS[0]: _load_setitems,
+        pickle.ADDITEMS[0]: _load_additems,
+        pickle.DICT[0]: _load_dict,
+        pickle.FROZENSET[0]: _load_frozenset,
         pickle.REDUCE[0]: _load_call,
         pickle.NEWOBJ[0]: _load_call,
         pickle.NEWOBJ_EX[0]: _load_call_by_name,
@@ -344,30 +418,16 @@ class _Unpickler(pickle._Unpickler):
     }
 
 
-def _made(called: Any, args: Any) -> Any:
-    """What a call of a name makes."""
-    if not isinstance(called, Inert):
-        raise ValueError("calls what is no name")
-    match called.name:
-        case "collections.OrderedDict":
-            pairs = args[0] if args else ()
-            if not all(_is_quickly_hashed(key) for key, _ in pairs):
-                raise ValueError("a key that no checkpoint has")
-            return dict(pairs)
-        case "torch._utils._rebuild_tensor" | "torch._utils._rebuild_tensor_v2":
-            return _tensor(*args[:4])
-        case "torch._utils._rebuild_parameter" | "torch._utils._rebuild_parameter_with_state":
-            return args[0]
-    return called
-
-
 def _tensor(storage: Any, offset: Any, size: Any, stride: Any) -> Tensor | None:
     if storage is None:
         return None
+    if not all(isinstance(sides, list | tuple) and len(sides) <= _MOST_SIDES for sides in (size, stride)):
+        raise ValueError("a tensor of no shape")
     if not all(isinstance(number, int) and number >= 0 for number in (offset, *size, *stride)):
         raise ValueError("a tensor of no size")
     last = offset + sum((length - 1) * step for length, step in zip(size, stride, strict=True))
-    if 0 not in size and last >= len(storage):
+    # Steps of zero would make a tensor of any size of one number, and a copy of it take all memory.
+    if 0 not in size and (last >= len(storage) or math.prod(size) > len(storage)):
         raise ValueError("a tensor is larger than its data")
     return storage.as_strided(size, stride, 0 if 0 in size else offset)
 

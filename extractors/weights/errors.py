@@ -3,3 +3,7 @@
 
 class WeightsError(Exception):
     """Weights that cannot be had or used: which, what is wrong with them, and what to do."""
+
+
+class UnreadableError(WeightsError):
+    """A file that may be right, but cannot be read here and now."""

@@ -19,9 +19,10 @@ from typing import BinaryIO
 import httpx
 
 from extractors.weights.archive import extract_member
-from extractors.weights.errors import WeightsError
+from extractors.weights.check import check_file
+from extractors.weights.errors import UnreadableError, WeightsError
 from extractors.weights.registry import Weight
-from extractors.weights.store import check_fetchable, check_file, weights_folder
+from extractors.weights.store import check_fetchable, note_checked, weights_folder
 
 Report = Callable[[int, int | None], None]
 """Told how many bytes are there, and of how many; None where the server does not say."""
@@ -54,7 +55,8 @@ def fetch(weight: Weight, report: Report, pauses: Sequence[float] = _PAUSES) -> 
     """Download the weights to their place, which is given back. The caller has the user's consent.
 
     Raises WeightsError if they are to be got by hand, if the server does not give them, or if what it gives
-    is not the published file. What has arrived of a broken download is kept.
+    is not the published file. What has arrived of a broken download is kept, and so is a whole one that
+    cannot be read here, or whose member is not the published file.
     """
     check_fetchable(weight)
     target = weights_folder() / weight.file
@@ -63,29 +65,47 @@ def fetch(weight: Weight, report: Report, pauses: Sequence[float] = _PAUSES) -> 
         target.parent.mkdir(parents=True, exist_ok=True)
         with _only_one(part) as file:
             _download(weight, file, _version_of(part), report, pauses)
-            try:
-                _put(weight, part, target)
-            except WeightsError as error:
-                _drop(part)
-                raise WeightsError(f"{error} What {weight.address} gave is dropped.") from error
+            _put(weight, part, target)
             _drop(part)
     except OSError as error:
-        raise WeightsError(f"cannot write to {error.filename or part}: {error.strerror or error}.") from error
+        place = error.filename or part
+        raise WeightsError(f"{place}: cannot be read or written ({error.strerror or error}).") from error
+    if weight.sha256 is None:
+        note_checked(target)
     return target
 
 
 def _put(weight: Weight, part: Path, target: Path) -> None:
+    """Check what has arrived and put it in its place. What is not what is published is dropped."""
     if not weight.member:
-        check_file(weight, part)
+        with _dropping_what_is_wrong(weight, part):
+            check_file(weight, part)
         part.replace(target)
         return
     extracted = target.with_name(f"{target.name}.part")
     try:
-        extract_member(part, weight.member, extracted)
-        check_file(weight, extracted)
+        with _dropping_what_is_wrong(weight, part):
+            extract_member(part, weight.member, extracted)
+        try:
+            check_file(weight, extracted)
+        except WeightsError as error:
+            raise WeightsError(
+                f"{error} The archive is whole and kept, {part}: delete it to have it loaded anew."
+            ) from error
         extracted.replace(target)
     finally:
         extracted.unlink(missing_ok=True)
+
+
+@contextmanager
+def _dropping_what_is_wrong(weight: Weight, part: Path) -> Iterator[None]:
+    try:
+        yield
+    except UnreadableError as error:
+        raise WeightsError(f"{error} What has arrived is kept: delete it to have it loaded anew.") from error
+    except WeightsError as error:
+        _drop(part)
+        raise WeightsError(f"{error} What {weight.address} gave is dropped.") from error
 
 
 def _drop(part: Path) -> None:

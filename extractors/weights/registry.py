@@ -267,6 +267,16 @@ def weight_named(name: str) -> Weight:
     raise WeightsError(f"There are no weights {name!r}: {known}")
 
 
+def how_to_get(weight: Weight) -> str:
+    """What the user is to do to have these weights."""
+    if not weight.by_hand:
+        return f"dancemill weights fetch {weight.name}"
+    return (
+        f"get {' or '.join(weight.files)} yourself at {weight.address}, under its licence "
+        f"({weight.licence}), and give it to: dancemill weights import FILE"
+    )
+
+
 def commercial_objections(names: Iterable[str]) -> list[str]:
     """A line for each of the weights that may not, or may perhaps not, be used commercially, by name and
     licence. Raises WeightsError for a name that there is not.

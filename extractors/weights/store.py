@@ -7,7 +7,6 @@ models lie there too, so it is the folder that `renderers.body_models` is to loo
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import shutil
 import tempfile
@@ -18,17 +17,16 @@ from typing import Literal
 from platformdirs import user_cache_path
 
 from extractors.weights.archive import extract_member
+from extractors.weights.check import check_content, check_file, sha256_of
 from extractors.weights.errors import WeightsError
-from extractors.weights.registry import WEIGHTS, Weight, weight_named
+from extractors.weights.registry import WEIGHTS, Weight, how_to_get, weight_named
+from renderers.body_models.errors import ModelFileError
 
 FOLDER = "DANCEMILL_WEIGHTS"
 """The environment variable that names another folder."""
 
 Verdict = Literal["ok", "wrong", "unknown"]
 """unknown: there is no published hash to hold the file to."""
-
-_SMPLX_VERTICES = 10475
-_DWPOSE_INPUT = (288, 384)
 
 
 def weights_folder() -> Path:
@@ -62,7 +60,11 @@ def hash_of(name: str, anew: bool = False) -> str:
     path = weight_path(name)
     if not path.is_file():
         raise WeightsError(f"{name}: {path} is not there: {how_to_get(weight_named(name))}.")
-    kept = path.with_name(f".{path.name}.sha256")
+    return _hash(path, anew)
+
+
+def _hash(path: Path, anew: bool = False) -> str:
+    kept = _note(path, "sha256")
     try:
         facts = path.stat()
         of = [str(facts.st_size), str(facts.st_mtime_ns)]
@@ -72,11 +74,25 @@ def hash_of(name: str, anew: bool = False) -> str:
                 return digest
         digest = sha256_of(path)
     except OSError as error:
-        raise WeightsError(f"{name}: {path} cannot be read ({error.strerror}).") from error
-    # A folder that others look after cannot be written to: then it is hashed again next time.
-    with contextlib.suppress(OSError):
-        kept.write_text(" ".join([digest, *of]), "utf-8")
+        raise WeightsError(f"{path}: cannot be read ({error.strerror}).") from error
+    _write_note(kept, " ".join([digest, *of]))
     return digest
+
+
+def _note(path: Path, kind: str) -> Path:
+    """What is known of a file, beside it."""
+    return path.with_name(f".{path.name}.{kind}")
+
+
+def _write_note(note: Path, text: str) -> None:
+    # A folder that others look after cannot be written to: then it is found out again next time.
+    with contextlib.suppress(OSError):
+        note.write_text(text, "utf-8")
+
+
+def note_checked(path: Path) -> None:
+    """Keep beside the file that `check_content` found nothing wrong with it as it is now."""
+    _write_note(_note(path, "checked"), _hash(path))
 
 
 def verdict(name: str, anew: bool = False) -> Verdict:
@@ -93,7 +109,7 @@ def require(names: Iterable[str]) -> None:
     lines = [
         f"{weight.name} ({weight.purpose}) {problem}: {how_to_get(weight)}"
         for weight in wanted
-        if (problem := _problem(weight)) is not None
+        if (problem := problem_of(weight.name)) is not None
     ]
     if lines:
         raise WeightsError(
@@ -102,20 +118,25 @@ def require(names: Iterable[str]) -> None:
         )
 
 
-def _problem(weight: Weight) -> str | None:
-    if not is_there(weight.name):
+def problem_of(name: str, anew: bool = False) -> str | None:
+    """What is wrong with the file of these weights, or None. Where no hash is published its content is
+    checked, once for each content. `anew` and what is raised are those of `hash_of`.
+    """
+    if not is_there(name):
         return "is missing"
-    return "is not the published file" if verdict(weight.name) == "wrong" else None
-
-
-def how_to_get(weight: Weight) -> str:
-    """What the user is to do to have these weights."""
-    if not weight.by_hand:
-        return f"dancemill weights fetch {weight.name}"
-    return (
-        f"get {' or '.join(weight.files)} yourself at {weight.address}, under its licence "
-        f"({weight.licence}), and give it to: dancemill weights import FILE"
-    )
+    found = verdict(name, anew)
+    if found != "unknown":
+        return "is not the published file" if found == "wrong" else None
+    path = weight_path(name)
+    checked = _note(path, "checked")
+    if checked.is_file() and checked.read_text("utf-8", "replace") == hash_of(name, anew):
+        return None
+    try:
+        check_content(name, path)
+    except (WeightsError, ModelFileError) as error:
+        return f"cannot be used ({error})"
+    note_checked(path)
+    return None
 
 
 def check_fetchable(weight: Weight) -> None:
@@ -134,11 +155,17 @@ def import_file(path: Path, name: str | None = None) -> Path:
     if not path.is_file():
         raise WeightsError(f"{path}: there is no such file.")
     is_archive = bool(weight.member) and path.name == weight.address_file
-    if not is_archive:
-        check_file(weight, path)
     folder = weights_folder()
     kept_as = next((file for file in weight.files if Path(file).suffix == path.suffix), weight.file)
+    for file in weight.files:
+        if file != kept_as and (folder / file).exists():
+            raise WeightsError(
+                f"{folder / file}: holds {weight.name} already, and two files of it may not be there: delete "
+                "that one, and give the same command again."
+            )
     try:
+        if not is_archive:
+            check_file(weight, path)
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".import-", dir=folder) as partials:
             partial = Path(partials) / kept_as
@@ -147,9 +174,12 @@ def import_file(path: Path, name: str | None = None) -> Path:
                 check_file(weight, partial)
             else:
                 shutil.copyfile(path, partial)
-            return partial.replace(folder / kept_as)
+            placed = partial.replace(folder / kept_as)
     except OSError as error:
         raise WeightsError(f"{path} cannot be copied to {folder}: {error.strerror or error}.") from error
+    if weight.sha256 is None:
+        note_checked(placed)
+    return placed
 
 
 def _recognised(path: Path) -> Weight:
@@ -160,36 +190,3 @@ def _recognised(path: Path) -> Weight:
         f"{path}: no weights are published under the name {path.name}: say which these are, with --as and "
         f"one of {', '.join(WEIGHTS)}."
     )
-
-
-def check_file(weight: Weight, path: Path) -> None:
-    """Raises WeightsError if the file is not the published one, or cannot be opened as what it is to be; and
-    the errors of `renderers.body_models` if it is of a body model.
-    """
-    if weight.sha256 is not None and not (digest := sha256_of(path)).startswith(weight.sha256):
-        raise WeightsError(
-            f"{path}: is not the file that is published as {weight.name}: its SHA-256 begins with "
-            f"{digest[:16]}, not with {weight.sha256[:16]}. To get it: {how_to_get(weight)}."
-        )
-    if weight.file.endswith(".onnx"):
-        from extractors.wholebody.onnx_network import OnnxSimcc
-
-        OnnxSimcc(path, _DWPOSE_INPUT)
-    elif weight.name in ("smplx", "mano"):
-        from renderers.body_models.model_file import read_model_file
-
-        read_model_file(path)
-    elif weight.name == "smpl-cs-colours":
-        from renderers.body_models.colours import read_colours
-
-        read_colours(path, _SMPLX_VERTICES)
-    else:
-        from extractors.weights.checkpoint import read_checkpoint
-
-        read_checkpoint(path)
-
-
-def sha256_of(path: Path) -> str:
-    """Of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

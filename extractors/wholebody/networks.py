@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from extractors.openmmlab.networks import build_network, load_checkpoint, packaged_config
 from extractors.wholebody import VERSION
-from extractors.wholebody.onnx_network import OnnxSimcc, export_simcc
+from extractors.wholebody.onnx_network import OPSET, OnnxSimcc, export_simcc
 from extractors.wholebody.published import NETWORKS
 from extractors.wholebody.simcc import decode_simcc, unmirrored
 
@@ -107,13 +108,12 @@ def load_wholebody(
     compat_bgr: bool = False,
     device: str = "cpu",
     onnx_folder: Path | None = None,
-    weights_hash: str = "random",
 ) -> WholebodyNetwork:
     """A network of `published.NETWORKS`, ready for `WholebodyEstimator`.
 
     weights: mmpose's .pth, or an .onnx of the same network, which is run by ONNX Runtime; None for random
-    ones. onnx_folder: run by ONNX Runtime what would be run by PyTorch; the exported file is kept there,
-    under the weights' hash, and used the next time.
+    ones. onnx_folder: run by ONNX Runtime what would be run by PyTorch; the exported file is kept there, and
+    used the next time for the same weights.
 
     Raises WeightsError for a file that cannot be read or belongs to another network.
     """
@@ -121,12 +121,22 @@ def load_wholebody(
     settings = {"flip_test": flip_test, "compat_bgr": compat_bgr}
     if weights is not None and weights.suffix == ".onnx":
         return WholebodyNetwork(OnnxSimcc(weights, size, device), size, **settings)
+    network = simcc_network(name, weights)
     if onnx_folder is None:
-        return WholebodyNetwork(simcc_network(name, weights), size, **settings)
-    exported = onnx_folder / f"{name}-{weights_hash[:16]}-{VERSION}.onnx"
+        return WholebodyNetwork(network, size, **settings)
+    exported = onnx_folder / f"{name}-{_digest(network)}.onnx"
     if not exported.exists():
-        export_simcc(simcc_network(name, weights), size, exported)
+        export_simcc(network, size, exported)
     return WholebodyNetwork(OnnxSimcc(exported, size, device), size, **settings)
+
+
+def _digest(network: nn.Module) -> str:
+    """Of all that an exported file is made from: the weights, this code and the exporter."""
+    digest = hashlib.sha256(f"{VERSION} {OPSET} {torch.__version__}".encode())
+    for name, weight in network.state_dict().items():
+        digest.update(f"{name} {tuple(weight.shape)}".encode())
+        digest.update(weight.numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 def _bring_scores_into_range(network: Simcc, input_size: tuple[int, int], seed: int) -> None:

@@ -11,21 +11,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import onnxruntime
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from extractors.weights.errors import WeightsError
 
+if TYPE_CHECKING:
+    import onnxruntime
+
 _LOG = logging.getLogger(__name__)
 
 _INPUT, _OUTPUTS = "input", ("simcc_x", "simcc_y")
 """The names in DWPose's own dw-ll_ucoco_384.onnx, which others' tools ask for."""
 
-_OPSET = 17
+OPSET = 17
+"""The version of ONNX's operators that networks are exported in."""
 
 
 class OnnxSimcc(nn.Module):
@@ -85,7 +89,7 @@ def export_simcc(network: nn.Module, input_size: tuple[int, int], path: Path) ->
                 input_names=[_INPUT],
                 output_names=list(_OUTPUTS),
                 dynamic_axes={name: {0: "batch"} for name in (_INPUT, *_OUTPUTS)},
-                opset_version=_OPSET,
+                opset_version=OPSET,
                 dynamo=False,
             )
         partial.replace(path)
@@ -111,6 +115,19 @@ def _onnx_package() -> Iterator[None]:
 
 
 def _session(path: Path, device: str) -> onnxruntime.InferenceSession:
+    # Not needed by those who run networks by PyTorch.
+    import onnxruntime
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    unreadable = (
+        state.Fail,
+        state.InvalidGraph,
+        state.InvalidProtobuf,
+        state.NoModel,
+        state.NoSuchFile,
+        state.InvalidArgument,
+        state.NotImplemented,
+    )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 3  # errors; below that it reports what it optimised
@@ -125,19 +142,7 @@ def _session(path: Path, device: str) -> onnxruntime.InferenceSession:
             )
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=providers)
-    except _UNREADABLE as error:
+    except unreadable as error:
         raise WeightsError(
             f"{path}: ONNX Runtime cannot read it ({str(error).splitlines()[0]}); get the file again."
         ) from error
-
-
-_state = onnxruntime.capi.onnxruntime_pybind11_state
-_UNREADABLE = (
-    _state.Fail,
-    _state.InvalidGraph,
-    _state.InvalidProtobuf,
-    _state.NoModel,
-    _state.NoSuchFile,
-    _state.InvalidArgument,
-    _state.NotImplemented,
-)

@@ -30,6 +30,7 @@ from renderers.body_models.model_file import (
     kinematic_tree,
     read_model_file,
 )
+from renderers.body_models.stand_ins import check_kind, is_among_stand_ins
 from renderers.hands import LEFT_COLOUR, MANO_WRIST, RIGHT_COLOUR
 
 _SOURCE = Source(
@@ -84,6 +85,7 @@ class Mano:
             raise ValueError(f"side is {side!r}: give left or right.")
         path = find_model_file(folder, _SOURCE)
         read = read_model_file(path)
+        check_kind(read, path, is_among_stand_ins(path))
         arrays = checked(read, _EXPECTED, path)
         arrays["kintree_table"] = kinematic_tree(read, _JOINTS, path)
         self.side = side

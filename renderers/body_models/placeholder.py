@@ -20,7 +20,6 @@ from scipy.spatial import cKDTree
 from smplx.joint_names import JOINT_NAMES
 from smplx.vertex_ids import vertex_ids
 
-from renderers.body_models.errors import ModelFileError
 from renderers.body_models.grown_surface import (
     GrowingSurface,
     GrownSurface,
@@ -30,16 +29,15 @@ from renderers.body_models.grown_surface import (
     sides,
     walls,
 )
+from renderers.body_models.stand_ins import ENTRY
+from renderers.cache_folder import PLACEHOLDER_VERSION, placeholder_folder
 from renderers.hands import MANO_WRIST
 
 PLACEHOLDER_LICENCE = "Apache-2.0: stand-ins for dry runs, not SMPL-X or MANO"
 """The licence of the stand-ins, for the lineage of what is made with them."""
 
-_MARKER = "PLACEHOLDER"
 _BODY, _HAND = "SMPLX_NEUTRAL.npz", "MANO_RIGHT.pkl"
-_VERSION = 1
-"""Raised with every change of the stand-ins."""
-_NOTE = f"These body models are {PLACEHOLDER_LICENCE}; version {_VERSION}.\n"
+_NOTE = f"This body model is {PLACEHOLDER_LICENCE}; version {PLACEHOLDER_VERSION}."
 
 _BODY_VERTICES, _BODY_SKIN, _HAND_VERTICES = 10475, 10456, 778
 """The published body has parts of its own beside its skin; here, vertices of no triangle."""
@@ -106,40 +104,26 @@ _WRIST = 0.034 * _Z, 0.022 * _Y
 """Half axes."""
 
 
-def is_placeholder(folder: Path) -> bool:
-    """Whether the body models in the folder are stand-ins."""
-    return (folder / _MARKER).exists()
-
-
-def write_placeholders(folder: Path) -> None:
-    """Write SMPLX_NEUTRAL.npz and MANO_RIGHT.pkl, and beside them a file PLACEHOLDER that says what they are.
-
-    The same bytes each time; nothing where this version's are there. Raises ModelFileError where the folder
-    has such files that are not stand-ins.
+def write_placeholders() -> Path:
+    """The folder of SMPLX_NEUTRAL.npz and MANO_RIGHT.pkl (`placeholder_folder`), which is written unless it
+    is there. The same bytes each time.
     """
-    marker = folder / _MARKER
-    if (
-        marker.is_file()
-        and marker.read_text() == _NOTE
-        and all((folder / name).exists() for name in (_BODY, _HAND))
-    ):
-        return
-    names = (_BODY, "SMPLX_NEUTRAL.pkl", _HAND)
-    there = [name for name in names if (folder / name).exists()]
-    if there and not is_placeholder(folder):
-        raise ModelFileError(
-            f"{folder} has {' and '.join(there)} already, which may be your own: name another folder for "
-            "stand-ins."
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    marker.write_text(_NOTE)
-    # Put in place whole, as other processes may write or read the same.
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".building-") as building:
-        body, hand = (Path(building, name) for name in (_BODY, _HAND))
-        np.savez_compressed(body, **_smplx_arrays(), placeholder=np.array(_NOTE))
-        hand.write_bytes(pickle.dumps({**_mano_arrays(), "placeholder": _NOTE}, protocol=2))
-        for file in (body, hand):
-            file.replace(folder / file.name)
+    folder = placeholder_folder()
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        # Put in place whole, as other processes may look for it or write the same.
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".building-") as building:
+            made = Path(building, folder.name)
+            made.mkdir()
+            marks = {ENTRY: np.array(PLACEHOLDER_VERSION), "note": np.array(_NOTE)}
+            np.savez_compressed(made / _BODY, **_smplx_arrays(), **marks)
+            (made / _HAND).write_bytes(pickle.dumps({**_mano_arrays(), **marks}, protocol=2))
+            try:
+                made.rename(folder)
+            except OSError:
+                if not folder.is_dir():
+                    raise
+    return folder
 
 
 def _smplx_arrays() -> dict[str, np.ndarray]:

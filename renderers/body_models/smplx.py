@@ -33,6 +33,7 @@ from renderers.body_models.model_file import (
     kinematic_tree,
     read_model_file,
 )
+from renderers.body_models.stand_ins import check_kind, is_among_stand_ins
 
 _SOURCE = Source(
     names=("SMPLX_NEUTRAL.npz", "SMPLX_NEUTRAL.pkl"),
@@ -184,6 +185,7 @@ class Smplx:
 def _arrays(path: Path) -> dict[str, np.ndarray]:
     """What the package reads, checked, with the first ten shapes and expressions only."""
     read = read_model_file(path)
+    check_kind(read, path, is_among_stand_ins(path))
     arrays = checked(read, _EXPECTED, path)
     directions = read.get("shapedirs", np.empty((0, 0, 0)))
     counts = [count for count in _EXPRESSIONS if directions.shape == (_VERTICES, 3, count)]

@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import pickle
 import subprocess
 import sys
 import tarfile
@@ -18,8 +19,10 @@ import numpy as np
 import pytest
 import torch
 
+from extractors.smpler_x.weights import random_smpler_x
 from extractors.weights import registry, store
 from extractors.weights.archive import extract_member
+from extractors.weights.check import check_content, sha256_of
 from extractors.weights.command import app
 from extractors.weights.errors import WeightsError
 from extractors.weights.page import page
@@ -34,10 +37,12 @@ from extractors.weights.store import (
     weight_path,
     weights_folder,
 )
+from extractors.wholebody.networks import simcc_network
 from pipelines.presets import PRESETS
 from pipelines.settings import BODY_NETWORKS
 from renderers.body_models.errors import ModelFileError
 from renderers.body_models.load import load_body_model
+from renderers.body_models.stand_ins import ENTRY
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -163,13 +168,12 @@ def test_any_of_the_names_of_a_file_will_do(folder: Path) -> None:
 
 def test_a_file_is_hashed_again_only_when_it_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     hashed: list[Path] = []
-    real = store.sha256_of
 
     def counted(path: Path) -> str:
         hashed.append(path)
-        return real(path)
+        return sha256_of(path)
 
-    monkeypatch.setattr(store, "sha256_of", counted)
+    monkeypatch.setattr("extractors.weights.store.sha256_of", counted)
     path = put("hamer", b"first")
     first = hashlib.sha256(b"first").hexdigest()
     assert [hash_of("hamer"), hash_of("hamer")] == [first, first]
@@ -198,14 +202,15 @@ def test_all_that_is_missing_or_wrong_is_told_at_once(folder: Path, monkeypatch:
         require(["rtmdet-m", "dwpose-l", "smpler-x-h32", "smplx", "rtmdet-m"])
     first, *lines = str(raised.value).splitlines()
     assert str(folder) in first and store.FOLDER in first
-    assert len(lines) == 3
+    assert len(lines) == 4
     assert "rtmdet-m" in lines[0] and lines[0].endswith("is missing: dancemill weights fetch rtmdet-m")
     assert lines[1].endswith("is not the published file: dancemill weights fetch dwpose-l")
+    assert "cannot be used" in lines[2] and lines[2].endswith("dancemill weights fetch smpler-x-h32")
     for part in ("SMPLX_NEUTRAL.npz", "https://smpl-x.is.tue.mpg.de", "dancemill weights import FILE"):
-        assert part in lines[2]
+        assert part in lines[3]
     put("dwpose-l", b"right")
     os.utime(weight_path("dwpose-l"), ns=(1, 1))
-    require(["dwpose-l", "smpler-x-h32"])
+    require(["dwpose-l"])
 
 
 def test_a_file_is_right_wrong_or_without_a_published_hash(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,8 +224,11 @@ def test_a_file_is_right_wrong_or_without_a_published_hash(monkeypatch: pytest.M
         hash_of("mano")
 
 
-def test_a_file_is_imported_by_its_name(tmp_path: Path, folder: Path) -> None:
+def test_a_file_is_imported_by_its_name(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data = checkpoint()
+    publish(monkeypatch, "smpler-x-s32", data)
     (tmp_path / "smpler_x_s32.pth.tar").write_bytes(data)
     placed = import_file(tmp_path / "smpler_x_s32.pth.tar")
     assert placed == weight_path("smpler-x-s32") == folder / "smpler_x_s32.pth.tar"
@@ -228,9 +236,12 @@ def test_a_file_is_imported_by_its_name(tmp_path: Path, folder: Path) -> None:
     assert [path.name for path in folder.iterdir()] == [placed.name]
 
 
-def test_a_file_of_another_name_is_imported_as_what_it_is_said_to_be(tmp_path: Path) -> None:
+def test_a_file_of_another_name_is_imported_as_what_it_is_said_to_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "mine.pth"
     path.write_bytes(checkpoint())
+    publish(monkeypatch, "rtmpose-m", path.read_bytes())
     with pytest.raises(WeightsError, match=r"under the name mine\.pth: say which these are, with --as"):
         import_file(path)
     assert import_file(path, "rtmpose-m") == weight_path("rtmpose-m")
@@ -258,12 +269,84 @@ def test_an_imported_file_is_held_to_what_is_published(
     assert [file.name for file in folder.iterdir()] == ["dw-ll_ucoco_384.pth"]
 
 
-def test_an_onnx_file_is_opened_before_it_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "dw-ll_ucoco_384.onnx"
-    path.write_bytes(checkpoint())
-    publish(monkeypatch, "dwpose-l-onnx", path.read_bytes())
-    with pytest.raises(WeightsError, match=r"dw-ll_ucoco_384\.onnx.*cannot read it"):
-        import_file(path)
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The smallest networks are in the registry, and nobody publishes their hashes."""
+    known = dict(WEIGHTS)
+    for name, like in (("small", "rtmpose-m"), ("smpler-x-small", "smpler-x-s32")):
+        known[name] = replace(WEIGHTS[like], name=name, files=(f"{name}.pth",))
+    monkeypatch.setattr(registry, "WEIGHTS", known)
+    monkeypatch.setattr(store, "WEIGHTS", known)
+
+
+def saved(path: Path, network: torch.nn.Module, entry: str, without: str = "-") -> Path:
+    """A file of the network's weights, without those that are named like this."""
+    state = {name: weight for name, weight in network.state_dict().items() if without not in name}
+    torch.save({entry: state}, path)
+    return path
+
+
+@pytest.mark.parametrize("name", ["small", "smpler-x-small"])
+def test_without_a_published_hash_a_file_is_held_to_its_network(
+    name: str, small: None, tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = "state_dict" if name == "small" else "network"
+    network = simcc_network("small", None) if name == "small" else random_smpler_x("small")
+    part = next(iter(network.state_dict()))
+    fitting = saved(tmp_path / f"{name}.pth", network, entry).read_bytes()
+    wrong = saved(tmp_path / "wrong.pth", network, entry, without=part)
+    with pytest.raises(WeightsError, match=rf"wrong\.pth: does not fit .*1 missing \({part}\)"):
+        import_file(wrong, name)
+    assert not is_there(name)
+    # What was put there by hand is looked into when it is needed, and once it is known to fit, no more.
+    looked: list[Path] = []
+
+    def counted(name: str, path: Path) -> None:
+        looked.append(path)
+        check_content(name, path)
+
+    monkeypatch.setattr("extractors.weights.store.check_content", counted)
+    put(name, wrong.read_bytes())
+    with pytest.raises(WeightsError, match=rf"{name} .* cannot be used \(.*1 missing \({part}\)"):
+        require([name])
+    path = put(name, fitting)
+    os.utime(path, ns=(1, 1))
+    require([name])
+    require([name])
+    assert looked == [path, path]
+    put(name, wrong.read_bytes())
+    with pytest.raises(WeightsError, match="cannot be used"):
+        require([name])
+    import_file(tmp_path / f"{name}.pth")
+    looked.clear()
+    require([name])
+    assert looked == []
+
+
+def test_only_one_file_of_a_body_model_is_kept(tmp_path: Path, folder: Path) -> None:
+    np.savez(tmp_path / "SMPLX_NEUTRAL.npz", v_template=np.zeros((3, 3)))
+    placed = import_file(tmp_path / "SMPLX_NEUTRAL.npz")
+    (tmp_path / "SMPLX_NEUTRAL.pkl").write_bytes(pickle.dumps({"v_template": np.ones((3, 3))}, 2))
+    with pytest.raises(WeightsError, match=rf"{placed}: holds smplx already.*delete that one"):
+        import_file(tmp_path / "SMPLX_NEUTRAL.pkl")
+    assert import_file(tmp_path / "SMPLX_NEUTRAL.npz") == placed
+    placed.unlink()
+    assert import_file(tmp_path / "SMPLX_NEUTRAL.pkl") == weight_path("smplx")
+
+
+def test_a_stand_in_is_not_taken_for_a_body_model(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in = tmp_path / "MANO_RIGHT.pkl"
+    stand_in.write_bytes(pickle.dumps({"v_template": np.ones((3, 3)), ENTRY: np.array(1)}, 2))
+    with pytest.raises(ModelFileError, match=r"MANO_RIGHT\.pkl: is a stand-in for dry runs"):
+        import_file(stand_in)
+    put("mano", stand_in.read_bytes())
+    with pytest.raises(WeightsError, match=r"mano .* cannot be used \(.*is a stand-in for dry runs"):
+        require(["mano"])
+    monkeypatch.setenv(store.FOLDER, str(tmp_path))
+    with pytest.raises(WeightsError, match="is a stand-in for dry runs"):
+        require(["mano"])
 
 
 def tar(path: Path, members: list[tuple[str, bytes]], mode: Any = "w:gz") -> Path:
@@ -340,11 +423,12 @@ def test_verify_hashes_what_is_there(
     assert "no weights" in capsys.readouterr().out
     publish(monkeypatch, "dwpose-l", b"right")
     path = put("dwpose-l", b"right")
-    put("rtmpose-l", b"anything")
+    model = pickle.dumps({"v_template": np.ones((3, 3))}, 2)
+    put("mano", model)
     assert run("verify") == 0
     assert capsys.readouterr().out.splitlines() == [
-        "rtmpose-l: unknown: no hash is published",
         "dwpose-l: ok",
+        "mano: ok: no hash is published, but what is in it fits",
     ]
     # A byte that has changed on the disk, which neither size nor time tell.
     times = path.stat()
@@ -352,10 +436,17 @@ def test_verify_hashes_what_is_there(
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
     assert run("verify") == 1
     assert "dwpose-l: wrong" in capsys.readouterr().out
+    put("dwpose-l", b"right")
+    put("mano", model[:-1])
+    assert run("verify") == 1
+    assert "mano: wrong: cannot be used (" in capsys.readouterr().out
 
 
-def test_import_says_where_the_file_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_import_says_where_the_file_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "mine.pth").write_bytes(checkpoint())
+    publish(monkeypatch, "rtmpose-x", (tmp_path / "mine.pth").read_bytes())
     run("import", str(tmp_path / "mine.pth"), "--as", "rtmpose-x")
     assert capsys.readouterr().out.strip() == str(weight_path("rtmpose-x"))
 

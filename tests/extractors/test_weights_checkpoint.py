@@ -24,8 +24,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from extractors.weights.checkpoint import Inert, load_state, read_checkpoint
-from extractors.weights.errors import WeightsError
+from extractors.weights.checkpoint import Inert, check_state, load_state, read_checkpoint
+from extractors.weights.errors import UnreadableError, WeightsError
 
 ARCHIVE, STREAM = True, False
 LAYOUTS = pytest.mark.parametrize("layout", [ARCHIVE, STREAM], ids=["archive", "stream"])
@@ -33,6 +33,10 @@ LAYOUTS = pytest.mark.parametrize("layout", [ARCHIVE, STREAM], ids=["archive", "
 
 class Settings(dict[str, Any]):
     """A dictionary with attributes besides, as yacs and mmengine have them."""
+
+
+class Names(list[str]):
+    """A list of a class of its own."""
 
 
 def saved(values: Any, layout: bool = ARCHIVE, protocol: int = 2) -> bytes:
@@ -55,7 +59,7 @@ def tensors() -> dict[str, torch.Tensor]:
         "base": base,
         "turned": base.t(),
         "part": base[1:3, 2:],
-        "spread": torch.ones(1).expand(4),
+        "spread": torch.ones(4).expand(1, 4),
         "none": torch.empty(0, 5),
         "one": torch.tensor(3),
         "flags": torch.tensor([True, False, True]),
@@ -104,6 +108,8 @@ def test_objects_of_other_classes_are_inert(tmp_path: Path, layout: bool, protoc
         "array": np.arange(3),
         "scalar": np.float64(3),
         "lists": collections.defaultdict(list, {"a": [1]}),
+        "one name": Names(["a"]),
+        "names": Names(["a", "b"]),
         "class": functools.partial,
         "device": torch.device("cpu"),
     }
@@ -276,6 +282,10 @@ def tensor_pickle(
         (2**40, 0, (4,), (1,)),
         (-4, 0, (0,), (1,)),
         (5, 0, (4,), (1,)),
+        (4, 0, (5,), (0,)),
+        (4, 0, (2**40,), (0,)),
+        (4, 0, (2, 3), (0, 1)),
+        (4, 0, (1,) * 65, (1,) * 65),
     ],
 )
 def test_tensors_beyond_their_data_are_refused(
@@ -367,6 +377,59 @@ def test_small_files_cannot_ask_for_all_memory_or_time(tmp_path: Path, pickled: 
         read(tmp_path, archive(pickled))
 
 
+TENSOR = (
+    b"ctorch._utils\n_rebuild_tensor_v2\n"
+    b"((U\x07storagectorch\nFloatStorage\nU\x010U\x03cpuK\x01tQK\x00K\x01\x85K\x01\x85tR"
+)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        TENSOR + b"(K\x01\x90",
+        TENSOR + b"K\x00K\x01s",
+        TENSOR + b"(K\x00K\x01u",
+        TENSOR + b"K\x01a",
+        TENSOR + b"(K\x01e",
+        b"}(K\x01\x90",
+        b"}K\x01a",
+        b"](K\x00K\x01u",
+        b"\x8f(K\x01e",
+        b"ccollections\nOrderedDict\n(" + TENSOR + b"tR",
+        b"ccollections\nOrderedDict\n" + TENSOR + b"R",
+        b"ccollections\nOrderedDict\n]" + TENSOR + b"a\x85R",
+        b"ctorch._utils\n_rebuild_tensor_v2\n(" + TENSOR + b"K\x00" + TENSOR + TENSOR + b"tR",
+    ],
+    ids=repr,
+)
+def test_only_what_a_step_is_for_is_filled_or_gone_through(tmp_path: Path, step: bytes) -> None:
+    assert read(tmp_path, archive(b"\x80\x04}U\x01a" + TENSOR + b"s.", _0=bytes(4)))["a"].tolist() == [0]
+    with pytest.raises(WeightsError, match="is damaged or no checkpoint"):
+        read(tmp_path, archive(b"\x80\x04}U\x01a" + step + b"s.", _0=bytes(4)))
+
+
+def test_dictionaries_of_one_list_are_counted(tmp_path: Path) -> None:
+    """Ten thousand pairs, a hundred times: each dictionary takes its own memory."""
+    pairs = b"](" + b"".join(b"M" + struct.pack("<H", number) + b"N\x86" for number in range(10_000)) + b"e"
+
+    def times(count: int) -> bytes:
+        made = b"]q\x00(ccollections\nOrderedDict\nq\x01h\x02\x85R" + b"h\x01h\x02\x85R" * (count - 1) + b"e"
+        return archive(b"\x80\x04" + pairs + b"q\x020}U\x01a" + made + b"s.")
+
+    assert read(tmp_path, times(3))["a"] == [dict.fromkeys(range(10_000))] * 3
+    with pytest.raises(WeightsError, match="a dictionary that no checkpoint has"):
+        read(tmp_path, times(101))
+
+
+def test_too_little_memory_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_memory(*given: object, **named: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("mmap.mmap", no_memory)
+    with pytest.raises(UnreadableError, match=r"weights\.pth: cannot be read \(there is too little memory\)"):
+        read(tmp_path, saved({"a": torch.ones(1)}))
+
+
 @pytest.mark.parametrize(
     ("data", "named"),
     [
@@ -389,7 +452,7 @@ def test_other_files_are_told_in_one_line(tmp_path: Path, data: bytes, named: st
 
 def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     for path in (tmp_path / "absent.pth", tmp_path):
-        with pytest.raises(WeightsError, match=rf"{path}: cannot be read"):
+        with pytest.raises(UnreadableError, match=rf"{path}: cannot be read"):
             read_checkpoint(path)
 
 
@@ -430,6 +493,13 @@ def test_a_network_is_given_its_weights() -> None:
     one, other = nn.Linear(3, 2), nn.Linear(3, 2)
     load_state(one, other.state_dict(), Path("w.pth"))
     assert torch.equal(one.weight, other.weight) and torch.equal(one.bias, other.bias)
+
+
+def test_weights_are_held_to_a_network_without_numbers() -> None:
+    state = nn.Linear(3, 2).state_dict()
+    check_state(nn.Linear(3, 2, device="meta"), state, Path("w.pth"))
+    with pytest.raises(WeightsError, match=r"w\.pth: does not fit Linear .*weight is \(2, 3\), not \(2, 4\)"):
+        check_state(nn.Linear(4, 2, device="meta"), state, Path("w.pth"))
 
 
 def test_weights_that_do_not_fit_are_named_and_counted() -> None:

@@ -263,6 +263,24 @@ def test_without_a_published_hash_the_file_must_still_open(server: Server) -> No
     assert load(weight(server, sha256=None)).read_bytes() == DATA
 
 
+def test_a_right_download_is_not_dropped_for_what_is_wrong_here(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_memory(*given: object, **named: object) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as little, pytest.raises(WeightsError, match=r"too little memory.*is kept"):
+        little.setattr("mmap.mmap", no_memory)
+        load(weight(server, sha256=None))
+    assert kept() == {PART, f"{PART}.version"}
+    server.asked.clear()
+    assert load(weight(server, sha256=None)).read_bytes() == DATA
+    assert server.asked == [("GET", f"bytes={len(DATA)}-")]
+    # Where the hash is published, the file is not even opened.
+    monkeypatch.setattr("mmap.mmap", no_memory)
+    assert load(weight(server)).read_bytes() == DATA
+
+
 def test_a_server_that_promises_more_than_it_sends_is_given_up(server: Server) -> None:
     server.extra, server.ranges = 1000, False
     with pytest.raises(WeightsError, match="cannot be loaded"):
@@ -332,6 +350,13 @@ def test_one_member_of_an_archive_is_kept(server: Server) -> None:
     with pytest.raises(WeightsError, match=r"has no a/v\.pth.*is dropped"):
         load(weight(server, "/all.tar.gz", published, member="a/v.pth"))
     assert kept() == {"w.pth"}
+    archive_part = store.weights_folder() / "all.tar.gz.part"
+    with pytest.raises(WeightsError, match=rf"is not the file .*kept, {archive_part}: delete it"):
+        load(weight(server, "/all.tar.gz", "0" * 64, member="a/w.pth"))
+    assert kept() == {"w.pth", archive_part.name, f"{archive_part.name}.version"}
+    server.asked.clear()
+    assert load(weight(server, "/all.tar.gz", published, member="a/w.pth")).read_bytes() == DATA
+    assert server.asked == [("GET", f"bytes={len(server.data)}-")]
 
 
 def test_two_processes_do_not_write_to_one_file(server: Server) -> None:
@@ -345,7 +370,7 @@ def test_two_processes_do_not_write_to_one_file(server: Server) -> None:
 
 def test_a_folder_that_cannot_be_written_to_is_told(server: Server) -> None:
     store.weights_folder().write_text("a file")
-    with pytest.raises(WeightsError, match=r"cannot write to .*weights"):
+    with pytest.raises(WeightsError, match=r"weights: cannot be read or written"):
         load(weight(server))
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from extractors.weights.registry import WEIGHTS
@@ -27,6 +29,8 @@ from pipelines.doctor import (
     works,
 )
 from pipelines.presets import PRESETS
+from renderers.body_models.model_file import read_model_file
+from renderers.body_models.stand_ins import ENTRY
 from shards.errors import UserError
 from tests.factories.runs import dancemill
 
@@ -82,8 +86,14 @@ def test_weights_are_named_with_how_to_get_them(preset: str, weights: Path) -> N
     for name in names:
         (weights / WEIGHTS[name].file).write_bytes(b"not what is published")
     assert look_at_weights(preset, deep=False)[0] == "ok"
-    status, found, _ = look_at_weights(preset, deep=True)
-    assert status == "broken" and "rtmdet-m" in found
+
+
+def test_wrong_weights_are_told_when_looked_at_deeply(weights: Path) -> None:
+    for weight in WEIGHTS.values():
+        (weights / weight.file).write_bytes(b"not what is published")
+    status, found, _ = look_at_weights("realisdance", deep=True)
+    assert status == "broken"
+    assert "rtmdet-m is not the published file" in found and "smpler-x-h32 cannot be used" in found
 
 
 def test_body_models_are_told_where_from_and_where_to(weights: Path) -> None:
@@ -97,15 +107,31 @@ def test_body_models_are_told_where_from_and_where_to(weights: Path) -> None:
 
 
 @pytest.mark.slow
-def test_body_models_are_loaded_when_looked_at_deeply(weights: Path) -> None:
+def test_body_models_are_loaded_when_looked_at_deeply(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("smplx")
     from renderers.body_models.placeholder import write_placeholders
 
-    write_placeholders(weights)
+    monkeypatch.setenv("ANNY_CACHE_DIR", str(tmp_path))
+    stand_ins = write_placeholders()
+    monkeypatch.setenv("DANCEMILL_WEIGHTS", str(stand_ins))
+    status, found, fix = look_at_body_models(deep=True)
+    assert status == "broken" and found.count("is a stand-in for dry runs") == 2
+    assert "https://smpl-x.is.tue.mpg.de" in fix
+    monkeypatch.setenv("DANCEMILL_WEIGHTS", str(weights))
+    for file in ("SMPLX_NEUTRAL.npz", "MANO_RIGHT.pkl"):
+        arrays = read_model_file(stand_ins / file)
+        with (weights / file).open("wb") as out:
+            np.savez(out, **{name: array for name, array in arrays.items() if name != ENTRY})
     assert look_at_body_models(deep=True)[1].startswith("smplx with 55 joints, mano with 16 joints in")
+    # An array is missing, which only loading the model tells.
+    np.savez(weights / "SMPLX_NEUTRAL.npz", v_template=np.zeros((3, 3)))
+    status, found, fix = look_at_body_models(deep=True)
+    assert status == "broken" and "SMPLX_NEUTRAL.npz" in found and "https://smpl-x" in fix
     (weights / "MANO_RIGHT.pkl").write_bytes(b"\x80\x02no model.")
-    check = checked("body models", lambda: look_at_body_models(deep=True), ())
-    assert check.status == "broken" and "MANO_RIGHT.pkl" in check.found
+    status, found, _ = look_at_body_models(deep=True)
+    assert status == "broken" and "MANO_RIGHT.pkl" in found
 
 
 def test_the_disk_is_that_of_the_nearest_folder_there_is(tmp_path: Path) -> None:
@@ -149,6 +175,19 @@ def test_what_breaks_in_a_probe_is_one_line_of_a_check(
     fake_module(monkeypatch, tmp_path, "onnxruntime", content)
     with pytest.raises(ProbeError, match=f"^{told}$"):
         probed("list_providers")
+
+
+@pytest.mark.parametrize("package", ["torch", "trackers"])
+def test_a_package_that_does_not_load_is_told_with_what_to_do(
+    package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_module(monkeypatch, tmp_path, package, "raise ImportError('no lib')")
+    if package == "torch":
+        status, found, fix = look_at_gpus()
+        assert (status, found) == ("broken", "ImportError: no lib") and "pytorch.org" in fix
+    else:
+        with pytest.raises(ProbeError, match="ImportError: no lib"):
+            probed("import_networks")
 
 
 def test_what_a_package_prints_does_not_hide_what_was_found(
@@ -207,9 +246,12 @@ def test_the_command_looks_at_everything(tmp_path: Path) -> None:
     lacking = {"DANCEMILL_WEIGHTS": str(tmp_path / "none")}
     run = dancemill(["doctor", "--json", "--out", str(tmp_path / "new")], tmp_path, lacking)
     assert run.code == 0, run.stdout
-    statuses = {check["name"]: check["status"] for check in json.loads(run.stdout)["checks"]}
+    checks = json.loads(run.stdout)["checks"]
+    statuses = {check["name"]: check["status"] for check in checks}
     assert {name for name, status in statuses.items() if status != "ok"} <= {
         *("GPUs", "Anny", "package smplx", "body models", "weights of realisdance", "weights of hia")
     }
     assert statuses[f"disk of {tmp_path / 'new'}"] == statuses["OpenGL"] == statuses["MediaPipe"] == "ok"
+    (networks,) = (check["found"] for check in checks if check["name"] == "mmpose, mmdet and trackers")
+    assert re.fullmatch(r"trackers \S+, mmpose \S+, mmdet \S+", networks)
     assert not (tmp_path / "new").exists()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -25,8 +27,11 @@ from smplx.vertex_ids import vertex_ids
 from renderers.body_models.colours import LEVELS
 from renderers.body_models.load import load_body_model
 from renderers.body_models.mano import Mano
-from renderers.body_models.placeholder import is_placeholder, write_placeholders
+from renderers.body_models.model_file import read_model_file
+from renderers.body_models.placeholder import write_placeholders
 from renderers.body_models.smplx import Smplx
+from renderers.body_models.stand_ins import ENTRY
+from renderers.cache_folder import placeholder_folder
 
 SIZE = 400, 400
 K = np.array([[450.0, 0, 200], [0, 450, 200], [0, 0, 1]])
@@ -34,11 +39,11 @@ TO_CAMERA = np.array([1.0, -1.0, -1.0])
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with stand-ins."""
-    folder = tmp_path_factory.mktemp("made") / "body-models"
-    write_placeholders(folder)
-    return folder
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("ANNY_CACHE_DIR", str(tmp_path_factory.mktemp("made")))
+        yield write_placeholders()
 
 
 @pytest.fixture(scope="module")
@@ -177,21 +182,60 @@ def test_both_are_drawn(body: Smplx, hand: Mano, platform: Platform) -> None:
     assert max(columns) >= 4
 
 
-def test_the_same_bytes_come_each_time(folder: Path) -> None:
+def test_the_same_bytes_come_each_time(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = {file.name: file.read_bytes() for file in folder.iterdir()}
-    assert before.keys() == {"MANO_RIGHT.pkl", "PLACEHOLDER", "SMPLX_NEUTRAL.npz"}
-    write_placeholders(folder)
-    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+    assert before.keys() == {"MANO_RIGHT.pkl", "SMPLX_NEUTRAL.npz"}
+    monkeypatch.setenv("ANNY_CACHE_DIR", str(tmp_path))
+    again = write_placeholders()
+    assert again.parent == tmp_path and [file.name for file in tmp_path.iterdir()] == [again.name]
+    assert {file.name: file.read_bytes() for file in again.iterdir()} == before
 
 
-def test_stand_ins_are_marked_and_never_take_the_place_of_real_files(folder: Path, tmp_path: Path) -> None:
-    assert is_placeholder(folder) and not is_placeholder(tmp_path)
+def test_what_another_version_or_an_ended_process_has_left_is_not_used(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANNY_CACHE_DIR", str(tmp_path))
+    shutil.copytree(folder, placeholder_folder())
+    monkeypatch.setattr("renderers.cache_folder.PLACEHOLDER_VERSION", 1000)
+
+    def interrupted(*given: object, **named: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as ended, pytest.raises(KeyboardInterrupt):
+        ended.setattr("pickle.dumps", interrupted)
+        write_placeholders()
+    assert not placeholder_folder().exists()
+    assert isinstance(load_body_model("mano", placeholder_folder()), Mano)
+
+
+def test_a_folder_that_another_process_was_first_to_write_is_taken(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANNY_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(
+        "pickle.dumps", lambda *given, **named: shutil.copytree(folder, placeholder_folder()) and b""
+    )
+    assert write_placeholders() == placeholder_folder()
+    assert (placeholder_folder() / "MANO_RIGHT.pkl").stat().st_size > 0
+
+
+@pytest.mark.parametrize("name", ["smplx", "mano"])
+def test_stand_ins_and_real_files_are_told_apart(
+    name: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for file in folder.iterdir():
+        shutil.copy(file, tmp_path)
+    with pytest.raises(ModelFileError, match="is a stand-in for dry runs, not the published body model"):
+        load_body_model(name, tmp_path)
+    monkeypatch.setenv("ANNY_CACHE_DIR", str(tmp_path))
+    placeholder_folder().mkdir()
     with np.load(folder / "SMPLX_NEUTRAL.npz") as arrays:
-        assert "not SMPL-X or MANO" in str(arrays["placeholder"])
-    for name in ("SMPLX_NEUTRAL.npz", "SMPLX_NEUTRAL.pkl", "MANO_RIGHT.pkl"):
-        own = tmp_path / name.replace(".", "-")
-        own.mkdir()
-        (own / name).write_bytes(b"real")
-        with pytest.raises(ModelFileError, match=r"may be your own: name another folder"):
-            write_placeholders(own)
-        assert [file.name for file in own.iterdir()] == [name] and (own / name).read_bytes() == b"real"
+        assert "not SMPL-X or MANO" in str(arrays["note"])
+    for file in folder.iterdir():
+        real = {name: array for name, array in read_model_file(file).items() if name != ENTRY}
+        for place in (placeholder_folder(), tmp_path):
+            with (place / file.name).open("wb") as out:
+                np.savez(out, **real)
+    load_body_model(name, tmp_path)
+    with pytest.raises(ModelFileError, match="is no stand-in, and lies where they are kept"):
+        load_body_model(name, placeholder_folder())
