@@ -102,8 +102,8 @@ def _check_whole(settings: DatasetSettings, named: Collection[str]) -> None:
     name, has_networks = settings.sample.preset, settings.preset.wholebody != MEDIAPIPE
     if has_networks and not settings.plan.finds_people:
         raise SettingsError(
-            f"the preset {name} needs boxes of people, and the clips here are cut with detector "
-            f"{NO_DETECTOR}: begin in another folder, with one of the other detectors"
+            f"the preset {name} needs boxes of people, and detector is {NO_DETECTOR}: name another one with "
+            "--detector, and for a dataset that was begun without boxes another folder"
         )
     idle: set[str] = set()
     if not settings.plan.finds_people:
