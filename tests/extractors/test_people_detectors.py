@@ -189,7 +189,7 @@ def test_finds_what_mmdets_own_inference_finds(detector: Any) -> None:
     assert_finds_what_mmdet_finds(detector, [(96, 160), (250, 141), (480, 360)])
 
 
-@pytest.mark.slow
+@pytest.mark.large
 @pytest.mark.parametrize("name", SMALLER)
 def test_finds_what_mmdets_own_inference_finds_at_the_published_sizes(name: str) -> None:
     changes = FEW_CLASSES if name == "faster-rcnn" else {}
