@@ -35,9 +35,6 @@ LEAST_MEMORY, LEAST_DISK = 4e9, 1e9
 _AT_ONCE = 4
 """Checks; most of their time goes into reading files."""
 
-_NETWORK_PACKAGES = ("torchvision", "mmpose", "mmdet", "mmcv-lite", "mmengine", "onnxruntime", "trackers")
-"""Without them `embedded` runs; a check of their own imports them."""
-
 _SETUP = "rm -f .venv/.ready; make setup"
 
 Status = Literal["ok", "missing", "broken"]
@@ -120,7 +117,6 @@ def look_at_packages() -> Finding:
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     wanted = [Requirement(line) for line in project["dependencies"]]
-    wanted = [requirement for requirement in wanted if requirement.name not in _NETWORK_PACKAGES]
     absent, other = [], []
     for requirement in wanted:
         try:
