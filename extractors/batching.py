@@ -96,7 +96,7 @@ class Batched:
 
 
 _NETWORKS = ThreadPoolExecutor(1, "networks")
-"""All networks of a process run here, one batch after the other, while others decode, crop and draw."""
+"""Queued batches of a process run here, one after the other, while others decode, crop and draw."""
 
 _AHEAD = 2
 """Batches that may wait or run: one on the device, one behind it."""
@@ -104,9 +104,12 @@ _AHEAD = 2
 
 @dataclass
 class Queue:
-    """Inputs of one clip, run whenever a batch is full; a row of outputs for each input, in order."""
+    """Inputs of one clip, run whenever a batch is full; a row of outputs for each input, in order. `on_batch`
+    is called after each batch, in the thread that ran it.
+    """
 
     run: Batched
+    on_batch: Callable[[], object] = lambda: None
     _waiting: list[np.ndarray] = field(default_factory=list)
     _running: deque[Future[list[Row]]] = field(default_factory=deque)
 
@@ -130,10 +133,11 @@ class Queue:
         return [row for batch in self._running for row in batch.result()]
 
     def _flush(self) -> None:
-        self._running.append(_NETWORKS.submit(_rows, self.run, np.stack(self._waiting)))
+        self._running.append(_NETWORKS.submit(_rows, self.run, np.stack(self._waiting), self.on_batch))
         self._waiting.clear()
 
 
-def _rows(run: Batched, images: np.ndarray) -> list[Row]:
+def _rows(run: Batched, images: np.ndarray, on_batch: Callable[[], object]) -> list[Row]:
     outputs = run(images)
+    on_batch()
     return [{name: values[place] for name, values in outputs.items()} for place in range(len(images))]

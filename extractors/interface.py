@@ -7,7 +7,7 @@ shapes and expressions as many as the body model has.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -171,8 +171,8 @@ class BodyEstimator(Protocol):
     lineage: Lineage
     body_model: str
 
-    def reader(self) -> BodyReader:
-        """For one clip."""
+    def reader(self, on_batch: Callable[[], object] = lambda: None) -> BodyReader:
+        """For one clip. `on_batch` is called after each batch of the network."""
         ...
 
 
@@ -182,6 +182,6 @@ class HandEstimator(Protocol):
     lineage: Lineage
     hand_model: str
 
-    def reader(self) -> HandReader:
-        """For one clip."""
+    def reader(self, on_batch: Callable[[], object] = lambda: None) -> HandReader:
+        """For one clip. `on_batch` is called after each batch of the network."""
         ...

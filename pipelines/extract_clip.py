@@ -89,7 +89,8 @@ def extract_clip(
 ) -> tuple[ClipRow, list[Member]]:
     """The clip's row and its members; filtered with no members where a person is found in too few frames.
 
-    `on_frame` is called for each frame decoded. Raises VideoError where the frames of the plan cannot be read
+    `on_frame` is called for each frame decoded and each batch of a network, in whatever thread that is.
+    Raises VideoError where the frames of the plan cannot be read
     again; what an estimator raises is passed on.
     """
     keys = content_keys(job.clip, job.settings, estimators.lineages)
@@ -283,13 +284,13 @@ class _Surfaces:
                 self._keep(BODY_ARRAYS.keys() - HAND_SURFACE_ARRAYS)
             else:
                 poses |= unseen_body(count, clip.models(estimators.body.body_model))
-                self._bodies, self._bodies_done = estimators.body.reader(), 0
+                self._bodies, self._bodies_done = estimators.body.reader(clip.on_frame), 0
         if estimators.hands is not None:
             if clip.keeps("hands"):
                 self._keep(HAND_SURFACE_ARRAYS)
             else:
                 poses |= unseen_hands(count, clip.models(estimators.hands.hand_model, side="right"))
-                self._hands, self._hands_done = estimators.hands.reader(), 0
+                self._hands, self._hands_done = estimators.hands.reader(clip.on_frame), 0
 
     def _keep(self, names: Iterable[str]) -> None:
         kept = self._clip.old_poses()

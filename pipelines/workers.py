@@ -146,13 +146,18 @@ class Worker:
     def _watch(self, first_seconds: float = 0.0) -> Iterator[Callable[[], None]]:
         """Ends this process when the function that is given is not called for too long."""
 
+        is_over = False
+
         def alive(seconds: float = self._stall_seconds) -> None:
-            faulthandler.dump_traceback_later(seconds, exit=True, file=self._log)
+            # Threads may still be at a clip that an error ended.
+            if not is_over:
+                faulthandler.dump_traceback_later(seconds, exit=True, file=self._log)
 
         alive(max(first_seconds, self._stall_seconds))
         try:
             yield alive
         finally:
+            is_over = True
             faulthandler.cancel_dump_traceback_later()
 
 

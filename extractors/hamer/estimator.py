@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -40,9 +40,9 @@ class HamerEstimator(HandEstimator):
         self.rescale = rescale
         self.batched = Batched(network, running)
 
-    def reader(self) -> HamerReader:
+    def reader(self, on_batch: Callable[[], object] = lambda: None) -> HamerReader:
         """For one clip."""
-        return HamerReader(self.batched, self.rule, self.rescale)
+        return HamerReader(Queue(self.batched, on_batch), self.rule, self.rescale)
 
 
 @dataclass(frozen=True)
@@ -63,15 +63,11 @@ HandPair = tuple[SeenHand | None, SeenHand | None]
 class HamerReader(HandReader):
     """The hands of one clip."""
 
-    batched: Batched
+    _queue: Queue
     rule: BoxRule
     rescale: float
-    _queue: Queue = field(init=False)
     _frames: deque[list[_Place]] = field(default_factory=deque)
     _rows: deque[Row] = field(default_factory=deque)
-
-    def __post_init__(self) -> None:
-        self._queue = Queue(self.batched)
 
     def add(
         self,

@@ -66,16 +66,11 @@ class Hamer(nn.Module):
         return {"global_orient": turns[:, :1], "hand_pose": turns[:, 1:], "betas": betas, "pred_cam": camera}
 
 
-def hamer_network(size: HamerSize = "full") -> Hamer:
-    """The network with random weights, of the generator that torch has as its own."""
-    return Hamer(size)
-
-
 def random_hamer(size: HamerSize, seed: int = 0) -> Hamer:
     """A network never trained, one for each seed: it sees hands nearly flat, in the crop's middle."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return hamer_network(size)
+        return Hamer(size)
 
 
 def load_hamer(path: Path, size: HamerSize = "full") -> Hamer:
@@ -89,7 +84,7 @@ def load_hamer(path: Path, size: HamerSize = "full") -> Hamer:
         raise WeightsError(f"{path}: has no state_dict: give HaMeR's own file, hamer.ckpt.")
     # Memory for the weights, but no random numbers in it: they take longer than reading the file.
     with torch.device("meta"):
-        network = hamer_network(size)
+        network = Hamer(size)
     network = network.to_empty(device="cpu")
     load_state(
         network, {name: weight for name, weight in state.items() if not _OTHERS.match(str(name))}, path

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -30,22 +30,18 @@ class SmplerXEstimator(BodyEstimator):
         self.compat_bgr = compat_bgr
         self.batched = Batched(network, running)
 
-    def reader(self) -> SmplerXReader:
+    def reader(self, on_batch: Callable[[], object] = lambda: None) -> SmplerXReader:
         """For one clip."""
-        return SmplerXReader(self.batched, self.compat_bgr)
+        return SmplerXReader(Queue(self.batched, on_batch), self.compat_bgr)
 
 
 @dataclass
 class SmplerXReader(BodyReader):
     """The bodies of one clip."""
 
-    batched: Batched
+    _queue: Queue
     compat_bgr: bool
-    _queue: Queue = field(init=False)
     _cameras: deque[Float[np.ndarray, "3 3"] | None] = field(default_factory=deque)
-
-    def __post_init__(self) -> None:
-        self._queue = Queue(self.batched)
 
     def add(self, frame: Frame) -> None:
         """Crop the person where there is a box."""

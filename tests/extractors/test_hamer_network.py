@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from extractors.hamer.network import Hamer, HamerSize, hamer_network, load_hamer, random_hamer
+from extractors.hamer.network import Hamer, HamerSize, load_hamer, random_hamer
 from extractors.weights.errors import WeightsError
 
 
@@ -25,7 +25,7 @@ def released_network(shared: Path, size: HamerSize) -> Hamer:
         "mano_head.init_cam": mean["cam"][None],
     }
     with torch.device("meta"):
-        network = hamer_network(size)
+        network = Hamer(size)
     state |= {
         name: recipe["fill"](name, weight.shape)
         for name, weight in network.state_dict().items()
@@ -69,7 +69,7 @@ def test_weights_have_the_released_names_and_shapes(shared: Path, size: HamerSiz
     file = "hamer_small_manifest.json" if size == "small" else "hamer_manifest.json"
     released: dict[str, Any] = json.loads((shared / "fixtures" / file).read_text())
     with torch.device("meta"):
-        own = hamer_network(size).state_dict()
+        own = Hamer(size).state_dict()
     expected = {name: weight["shape"] for name, weight in released.get("network", released).items()}
     assert {name: list(weight.shape) for name, weight in own.items()} == expected
 

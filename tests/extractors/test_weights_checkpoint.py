@@ -21,11 +21,11 @@ import pytest
 import safetensors.torch
 import torch
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from torch import nn
 
 from extractors.weights.checkpoint import Inert, check_state, load_state, read_checkpoint
 from extractors.weights.errors import UnreadableError, WeightsError
+from tests.factories.damaged_bytes import damaged_bytes
 
 ARCHIVE, STREAM = True, False
 LAYOUTS = pytest.mark.parametrize("layout", [ARCHIVE, STREAM], ids=["archive", "stream"])
@@ -464,24 +464,10 @@ GOOD = [
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data())
-def test_damaged_bytes_raise_nothing_but_the_one_error(tmp_path: Path, data: st.DataObject) -> None:
-    damaged = bytearray(data.draw(st.sampled_from(GOOD)))
-    for _ in range(data.draw(st.integers(1, 4))):
-        place = data.draw(st.integers(0, len(damaged) - 1))
-        match data.draw(st.sampled_from(["set", "cut", "insert", "end"])):
-            case "set":
-                damaged[place] = data.draw(st.integers(0, 255))
-            case "cut":
-                del damaged[place : place + data.draw(st.integers(1, 8))]
-            case "insert":
-                damaged[place:place] = data.draw(st.binary(min_size=1, max_size=8))
-            case "end":
-                del damaged[place + 1 :]
-        if not damaged:
-            break
+@given(damaged=damaged_bytes(GOOD))
+def test_damaged_bytes_raise_nothing_but_the_one_error(tmp_path: Path, damaged: bytes) -> None:
     try:
-        values = read(tmp_path, bytes(damaged))
+        values = read(tmp_path, damaged)
     except WeightsError as error:
         assert "weights.pth" in str(error)
     else:

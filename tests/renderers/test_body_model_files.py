@@ -27,6 +27,7 @@ from renderers.body_models.model_file import (
     kinematic_tree,
     read_model_file,
 )
+from tests.factories.damaged_bytes import damaged_bytes
 
 RANDOM = np.random.default_rng(0)
 DENSE = RANDOM.normal(size=(5, 7)) * (RANDOM.random((5, 7)) < 0.4)
@@ -434,24 +435,10 @@ GOOD = [*(pickled(model(), protocol) for protocol in range(6)), pickled(model(),
 
 
 @settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data())
-def test_damaged_bytes_raise_nothing_but_the_one_error(tmp_path: Path, data: st.DataObject) -> None:
-    damaged = bytearray(data.draw(st.sampled_from(GOOD)))
-    for _ in range(data.draw(st.integers(1, 4))):
-        place = data.draw(st.integers(0, len(damaged) - 1))
-        match data.draw(st.sampled_from(["set", "cut", "insert", "end"])):
-            case "set":
-                damaged[place] = data.draw(st.integers(0, 255))
-            case "cut":
-                del damaged[place : place + data.draw(st.integers(1, 8))]
-            case "insert":
-                damaged[place:place] = data.draw(st.binary(min_size=1, max_size=8))
-            case "end":
-                del damaged[place + 1 :]
-        if not damaged:
-            break
+@given(damaged=damaged_bytes(GOOD))
+def test_damaged_bytes_raise_nothing_but_the_one_error(tmp_path: Path, damaged: bytes) -> None:
     try:
-        arrays = read(tmp_path, bytes(damaged))
+        arrays = read(tmp_path, damaged)
     except ModelFileError as error:
         assert "model.file" in str(error)
     else:
