@@ -1,38 +1,30 @@
 """Makes mmpose and mmdet importable where torchvision's or mmcv's compiled operators are missing.
 
-Their inference needs one operator that is compiled elsewhere, non-maximum suppression. A torchvision that was
-built for another PyTorch fails on import, since its operators are not there; mmcv-lite has no compiled part
-at all. What is compiled and loads is left as it is.
+Their inference needs one operator that is compiled elsewhere, non-maximum suppression, and mmcv-lite has no
+compiled part at all. What is compiled and loads is left as it is.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 import warnings
 from collections.abc import Callable, Sequence
 from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec
-from pathlib import Path
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-import torch
-
 from extractors.openmmlab.suppression import suppressed_nms
+from extractors.torchvision_operators import declare_missing
 
 _MMCV_EXTENSION = "mmcv._ext"
-
-_declared: list[Any] = []
-"""Operators are withdrawn with the library that declared them, so it is kept."""
 
 _operators: dict[str, Callable[..., Any]] = {"nms": suppressed_nms}
 
 
 def prepare() -> None:
     """To be called before mmpose, mmdet or torchvision is first imported; calling it again does nothing."""
-    if "torchvision" not in sys.modules and not _has_compiled_torchvision() and not _declared:
-        _declare_torchvision_operators()
+    declare_missing()
     if not any(isinstance(finder, _ExtensionFinder) for finder in sys.meta_path):
         sys.meta_path.append(_ExtensionFinder())  # last: what is installed is found before
     for message in _WARNINGS:
@@ -50,33 +42,6 @@ _WARNINGS = (
     r"torch.meshgrid: in an upcoming release",
 )
 """What the packages say on every import about themselves, and a user can do nothing about."""
-
-
-def _has_compiled_torchvision() -> bool:
-    operators: Any = torch.ops
-    spec = importlib.util.find_spec("torchvision")
-    for folder in (spec.submodule_search_locations or ()) if spec else ():
-        for suffix in EXTENSION_SUFFIXES:
-            library = Path(folder) / f"_C{suffix}"
-            if library.is_file():
-                try:
-                    operators.load_library(library)
-                except OSError:
-                    return False
-                return True
-    return False
-
-
-def _declare_torchvision_operators() -> None:
-    """`nms`, and of `qnms`, which is for quantised tensors, only that it exists: torchvision's import asks
-    for both.
-    """
-    torch_library: Any = torch.library
-    library = torch_library.Library("torchvision", "DEF")
-    library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    library.impl("nms", suppressed_nms, "CompositeExplicitAutograd")
-    _declared.append(library)
 
 
 class _ExtensionFinder(MetaPathFinder):

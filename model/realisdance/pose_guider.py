@@ -1,0 +1,79 @@
+"""RealisDance, section 2, pose guidance network: poses to features for the main UNet's encoder.
+
+Lighter than a ControlNet and deeper than a few convolutions. Its motion modules smooth the video from the
+side of the poses, so that one wrong pose can be told by its neighbours.
+"""
+
+from __future__ import annotations
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from model.realisdance.pose_gating import PoseGating
+from model.unet.settings import MotionSettings, make_motion_modules
+
+
+class PoseGuider(nn.Module):
+    """conditions: how many condition images a frame has. channels: of the main UNet's four levels.
+
+    motion: None for images. (The paper speaks of four blocks; the released network has the gated features'
+    level and four more, one for each level of the UNet.)
+    """
+
+    def __init__(
+        self, conditions: int, channels: tuple[int, int, int, int], motion: MotionSettings | None
+    ) -> None:
+        super().__init__()
+        widths = guider_widths(channels)
+        self.gating = PoseGating(conditions, channels[0])
+        self.blocks = nn.ModuleList(
+            _block(widths[level], widths[level + 1], stride) for level, stride in enumerate((2, 2, 2, 1))
+        )
+        self.motion_modules = None if motion is None else make_motion_modules(widths, motion)
+        self.projections = nn.ModuleList(_zero_convolution(width) for width in widths)
+
+    def forward(
+        self, images: Float[Tensor, "batch frames 3*conditions height width"]
+    ) -> list[Float[Tensor, "batch frames channels height/n width/n"]]:
+        """Features at 1/8, 1/16, 1/32, 1/64 and 1/64 of the images' size; zero before training.
+
+        images: RGB in [0, 1], the conditions' one after the other. height and width: multiples of 8.
+        """
+        frames = images.shape[1]
+        hidden = self._move(0, self.gating(images.flatten(0, 1)), frames)
+        levels = [hidden]
+        for level, block in enumerate(self.blocks, start=1):
+            hidden = self._move(level, block(hidden), frames)
+            levels.append(hidden)
+        return [
+            projection(features).unflatten(0, (-1, frames))
+            for projection, features in zip(self.projections, levels, strict=True)
+        ]
+
+    def _move(self, level: int, hidden: Tensor, frames: int) -> Tensor:
+        return (
+            hidden if self.motion_modules is None else self.motion_modules[level](hidden, num_frames=frames)
+        )
+
+
+def guider_widths(channels: tuple[int, int, int, int]) -> tuple[int, ...]:
+    """Channels of the guider's five levels, for a UNet's four."""
+    return (channels[0], *channels)
+
+
+def _block(in_channels: int, out_channels: int, stride: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(in_channels, out_channels, 3, stride=stride, padding=1),
+        nn.SiLU(),
+        nn.Conv2d(out_channels, out_channels, 3, padding=1),
+        nn.SiLU(),
+    )
+
+
+def _zero_convolution(channels: int) -> nn.Conv2d:
+    """A 1x1 convolution that gives nothing until it is trained (ControlNet, Zhang et al. 2023)."""
+    convolution = nn.Conv2d(channels, channels, 1)
+    nn.init.zeros_(convolution.weight)
+    if convolution.bias is not None:
+        nn.init.zeros_(convolution.bias)
+    return convolution
