@@ -5,7 +5,8 @@ their order, pictures to be turned, ten bits, odd sizes.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -126,10 +127,28 @@ def write_video(
                 stream.height, stream.width = stored.shape[:2]
                 if encoding.rotation:
                     stream.set_display_rotation(encoding.rotation)
+                with _scheduled_as_before():
+                    container.start_encoding()
             frame = _converted(stored, encoding)
             frame.time_base, frame.pts, frame.duration = clock, tick, duration
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
+
+
+@contextmanager
+def _scheduled_as_before() -> Iterator[None]:
+    """SVT-AV1 makes the thread that opens it a real-time one where it may (as root), and leaves it so: from
+    then on whatever else that thread does goes before every other process of the machine.
+    """
+    if not hasattr(os, "sched_getscheduler"):  # Linux has it
+        yield
+        return
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        if os.sched_getscheduler(0) != policy:
+            os.sched_setscheduler(0, policy, parameters)
 
 
 def write_sound(path: Path, seconds: float) -> None:

@@ -203,6 +203,13 @@ def test_odd_sizes_are_coded_whole(tmp_path: Path, codec: str) -> None:
     assert decoded(video).shape == (5, 161, 97, 3)
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="Linux alone tells")
+def test_coding_leaves_the_process_no_priority_over_others(tmp_path: Path) -> None:
+    before = os.sched_getscheduler(0)
+    make_video(tmp_path, replace(SMALL, codecs=("av1",)), 1, 0)
+    assert os.sched_getscheduler(0) == before
+
+
 def test_another_damage_takes_the_place_of_the_video(tmp_path: Path) -> None:
     wrong_ending = make_video(tmp_path, replace(SMALL, damages=("wrong_extension",)), 1, 0)
     whole = make_video(tmp_path, SMALL, 1, 0)
