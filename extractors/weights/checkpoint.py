@@ -144,10 +144,11 @@ def _reason(error: Exception) -> str:
 
 
 def _values(path: Path, file: BinaryIO) -> Any:
-    if path.suffix == ".safetensors":
-        return safetensors.torch.load_file(path)
     # Not closed here: it lives as long as the tensors that are views of it.
     data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+    # 8 bytes of length, then JSON. A download that is still to be checked ends in .part.
+    if path.suffix == ".safetensors" or data[8:9] == b"{":
+        return safetensors.torch.load_file(path)
     return _archive(file, data) if data[:2] == b"PK" else _stream(data)
 
 

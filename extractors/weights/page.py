@@ -10,7 +10,8 @@ from extractors.weights.registry import WEIGHTS, Weight
 _BEFORE = """# Weights
 
 The presets `realisdance` and `hia` run networks whose weights others publish; `embedded` needs none of them.
-Nothing is downloaded unless it is asked for:
+Those that are for "models" are what the two animation models start from, or are released as; no preset needs
+them. Nothing is downloaded unless it is asked for:
 
     dancemill weights list              # what there is, how large, under which licence, and what is here
     dancemill weights fetch dwpose-l    # shows licence and size, asks, downloads and checks; --yes agrees

@@ -23,7 +23,8 @@ Commercial = Literal["yes", "no", "unknown"]
 class Weight:
     """Weights by name.
 
-    files: what the file is called; of several names any will do.
+    files: what the file is called; of several names any will do. Where the publisher's own name is that of
+    many files (model.safetensors), the name that it is kept by here.
     purpose: what it is for. presets: which of them need it as they are by default.
     address: https; of the file itself, or where it is got by hand. member: the file's path in the archive
     that lies there.
@@ -70,7 +71,15 @@ _COCO_WHOLEBODY = (
     "Trained on COCO-WholeBody among others, whose terms allow non-commercial use only; the publisher does "
     "not say whether that holds for the weights."
 )
+_HUGGING_FACE = "https://huggingface.co"
+_ANIMATEDIFF = f"{_HUGGING_FACE}/guoyww/animatediff/resolve/fdfe36afa161e51b3e9c24022b0e368d59e7345e"
+
 _S_LAB = "S-Lab License 1.0"
+_OPENRAIL = "CreativeML Open RAIL-M"
+_USES = "The licence allows commercial use, and forbids the uses that it lists."
+_WEBVID = (
+    "Trained on WebVid-10M; the publisher does not say whether the terms of that data hold for the weights."
+)
 _MAX_PLANCK = "Max Planck's, for non-commercial scientific research"
 
 
@@ -124,6 +133,24 @@ def _smpler_x(size: str, parameters: str, presets: tuple[str, ...] = ()) -> Weig
         licence=_S_LAB,
         code=_S_LAB,
         commercial="no",
+    )
+
+
+def _animatediff(
+    version: int, file: str, about: str, size: int | None = None, sha256: str | None = None
+) -> Weight:
+    return Weight(
+        name=f"animatediff-v{version}",
+        files=(file,),
+        purpose=f"models: motion modules of AnimateDiff, version {version} ({about})",
+        presets=(),
+        address=f"{_ANIMATEDIFF}/{file}",
+        licence="Apache-2.0",
+        code="Apache-2.0",
+        commercial="unknown",
+        note=_WEBVID,
+        size=size,
+        sha256=sha256,
     )
 
 
@@ -250,6 +277,110 @@ _ALL = (
         commercial="no",
         note="Lies in a copy of SMPLer-X's code, under its licence; the repository says that it is released "
         "for academic use.",
+        by_hand=True,
+    ),
+    Weight(
+        name="realisdance",
+        files=("stage_2_hamer_release.ckpt",),
+        purpose="models: RealisDance as released, its second stage, for videos",
+        presets=(),
+        address=f"{_HUGGING_FACE}/theFoxofSky/RealisDance/resolve/main/stage_2_hamer_release.ckpt",
+        licence="none stated for the weights",
+        code="Apache-2.0",
+        commercial="unknown",
+        note="The authors' repository says that the project is released for academic use. The checkpoint of "
+        "the first stage is not published.",
+    ),
+    Weight(
+        name="realistic-vision-5.1",
+        files=("Realistic_Vision_V5.1.safetensors",),
+        purpose="models: the Stable Diffusion 1.5 that RealisDance's authors start from",
+        presets=(),
+        address=f"{_HUGGING_FACE}/SG161222/Realistic_Vision_V5.1_noVAE/resolve/main/"
+        "Realistic_Vision_V5.1.safetensors",
+        licence=_OPENRAIL,
+        code=_OPENRAIL,
+        commercial="yes",
+        note=_USES,
+    ),
+    Weight(
+        name="sd-1.5",
+        files=("v1-5-pruned-emaonly.safetensors",),
+        purpose="models: Stable Diffusion 1.5, its UNet and VAE",
+        presets=(),
+        address=f"{_HUGGING_FACE}/stable-diffusion-v1-5/stable-diffusion-v1-5/resolve/"
+        "451f4fe16113bff5a5d2269ed5ad43b0592e9a14/v1-5-pruned-emaonly.safetensors",
+        licence=_OPENRAIL,
+        code=_OPENRAIL,
+        commercial="yes",
+        note=_USES,
+        size=4_265_146_304,
+        sha256="6ce0161689b3853acaa03779ec93eafe75a02f4ced659bee03f50797806fa2fa",
+    ),
+    Weight(
+        name="sd-vae-ft-mse",
+        files=("vae-ft-mse-840000-ema-pruned.safetensors",),
+        purpose="models: the VAE that RealisDance's authors use",
+        presets=(),
+        address=f"{_HUGGING_FACE}/stabilityai/sd-vae-ft-mse-original/resolve/"
+        "629b3ad3030ce36e15e70c5db7d91df0d60c627f/vae-ft-mse-840000-ema-pruned.safetensors",
+        licence="MIT",
+        code="MIT",
+        commercial="yes",
+        size=334_641_190,
+        sha256="735e4c3a447a3255760d7f86845f09f937809baa529c17370d83e4c3758f3c75",
+    ),
+    _animatediff(
+        1,
+        "mm_sd_v15.ckpt",
+        "24 positions",
+        sha256="cf16ea656cb16124990c8e2c70a29c793f9841f3a2223073fac8bd89ebd9b69a",
+    ),
+    _animatediff(
+        2,
+        "mm_sd_v15_v2.ckpt",
+        "32 positions, with a middle block",
+        1_817_888_431,
+        "69ed0f5fef82b110aca51bcab73b21104242bc65d6ab4b8b2a2a94d31cad1bf0",
+    ),
+    _animatediff(3, "v3_sd15_mm.ckpt", "32 positions"),
+    Weight(
+        name="dinov2-large",
+        files=("dinov2-large.safetensors",),
+        purpose="models: RealisDance's image encoder, DINOv2, 304 million parameters",
+        presets=(),
+        address=f"{_HUGGING_FACE}/facebook/dinov2-large/resolve/47b73eefe95e8d44ec3623f8890bd894b6ea2d6c/"
+        "model.safetensors",
+        licence="Apache-2.0",
+        code="Apache-2.0",
+        commercial="yes",
+        size=1_217_522_888,
+        sha256="399fba97a95f22c36834418bc69373364a99af3a1153da1c0fb31db567c92e23",
+    ),
+    Weight(
+        name="clip-vit-large",
+        files=("clip-vit-large-patch14.safetensors",),
+        purpose="models: HIA's image encoder, CLIP ViT-L/14",
+        presets=(),
+        address=f"{_HUGGING_FACE}/openai/clip-vit-large-patch14/resolve/"
+        "32bd64288804d66eefd0ccbe215aa642df71cc41/model.safetensors",
+        licence="none stated for the weights",
+        code="MIT",
+        commercial="unknown",
+        note="Its model card says that any deployed use, commercial or not, is out of scope.",
+        size=1_710_540_580,
+        sha256="a2bf730a0c7debf160f7a6b50b3aaf3703e7e88ac73de7a314903141db026dcb",
+    ),
+    Weight(
+        name="arcface",
+        files=("backbone.pth",),
+        purpose="models: ArcFace, for HIA's loss of faces; a ResNet of depth 50 or 100, as you choose",
+        presets=(),
+        address="https://github.com/deepinsight/insightface/tree/master/recognition/arcface_torch#model-zoo",
+        licence="InsightFace's, for non-commercial research",
+        code="MIT",
+        commercial="no",
+        note="The publisher has one folder for each data set and depth; give its backbone.pth.",
         by_hand=True,
     ),
 )

@@ -7,18 +7,17 @@ safetensors. A network has no other layout on disk, so that what is trained here
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import safetensors.torch
 import torch
 from torch import Tensor
 
-from extractors.weights.checkpoint import check_state, read_checkpoint
+from extractors.weights.checkpoint import check_state
 from model.realisdance.network import RealisDance, RealisDanceSettings
 from model.realisdance.pose_guider import guider_widths
 from model.unet.settings import make_motion_adapter, make_motion_modules
+from model.unet.weight_files import read_state
 from model.unet.weight_names import animatediff_names, from_file, to_file
 
 _PARTS = (
@@ -53,30 +52,27 @@ def write_checkpoint(network: RealisDance, path: Path) -> None:
     safetensors.torch.save_file(released_state(network), path)
 
 
-def load_checkpoint(path: Path, settings: RealisDanceSettings | None = None) -> RealisDance:
+def load_checkpoint(
+    path: Path, settings: RealisDanceSettings | None = None, dtype: torch.dtype = torch.float32
+) -> RealisDance:
     """The network with the weights of a file: a released one, or one that `write_checkpoint` wrote.
 
     settings: of the network; by default the released one's second stage. If they ask for motion modules and
-    the file has none, as that of the first stage has not, the network starts with untrained ones.
+    the file has none, as that of the first stage has not, the network starts with untrained ones. dtype: of
+    the network, whatever the file's is.
 
     Raises WeightsError for a file that cannot be read, or whose weights are not the network's.
     """
     settings = settings or RealisDanceSettings()
-    state = _state(read_checkpoint(path))
+    state = read_state(path)
     with torch.device("meta"):
         network = RealisDance(settings)
     own = from_file(state, network.state_dict(), released_names, path)
     if not any("motion_modules" in name for name in state):
         own |= _untrained_motion(settings)
     check_state(network, own, path)
-    network.load_state_dict(own, assign=True)
+    network.load_state_dict({name: weight.to(dtype, copy=True) for name, weight in own.items()}, assign=True)
     return network
-
-
-def _state(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The weights of a file, without what training in parallel puts before their names."""
-    state = content.get("state_dict", content)
-    return {name.removeprefix("module."): weight for name, weight in state.items()}
 
 
 def _untrained_motion(settings: RealisDanceSettings) -> dict[str, Tensor]:

@@ -97,7 +97,12 @@ def test_every_entry_can_be_acted_on() -> None:
         assert weight.name == name and weight.address.startswith("https://")
         assert weight.licence and weight.code
         assert weight.sha256 is None or (len(weight.sha256) in (8, 64) and int(weight.sha256, 16))
-        assert weight.by_hand or weight.address_file == weight.file or weight.member.endswith(weight.file)
+        assert (
+            weight.by_hand
+            or weight.address_file == weight.file
+            or weight.member.endswith(weight.file)
+            or (weight.address_file == "model.safetensors" and weight.sha256)
+        )
         if weight.commercial == "unknown":
             assert weight.note
 

@@ -119,8 +119,9 @@ def test_objects_of_other_classes_are_inert(tmp_path: Path, layout: bool, protoc
     assert "Settings" in repr(values["settings"])
 
 
-def test_safetensors_are_read(tmp_path: Path) -> None:
-    path = tmp_path / "weights.safetensors"
+@pytest.mark.parametrize("name", ["weights.safetensors", "weights.safetensors.part"])
+def test_safetensors_are_read(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
     safetensors.torch.save_file({"a": torch.arange(3)}, path)
     assert torch.equal(read_checkpoint(path)["a"], torch.arange(3))
     path.write_bytes(path.read_bytes()[:-1])

@@ -1,0 +1,1 @@
+"""What training and sampling are made of besides networks: schedules, weights, losses, windows."""

@@ -1,0 +1,46 @@
+"""Which parts of RealisDance each stage of training changes."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from model.realisdance.training_stages import STAGES, freeze_others
+from tests.factories.small_realisdance import IMAGES, VIDEOS, as_if_trained, some_inputs, untrained
+
+
+def test_images_train_everything_that_is_used() -> None:
+    network = as_if_trained(untrained(IMAGES))
+    trained = freeze_others(network, STAGES["images"])
+    some_inputs()(network).square().sum().backward()  # type: ignore[no-untyped-call]
+    without = {name for name, parameter in network.named_parameters() if parameter.grad is None}
+    assert len(trained) == len(list(network.parameters()))
+    # After the reference network's last norm1 nothing is read.
+    last = "reference_network.up_blocks.3.attentions.2."
+    assert without and all(
+        name.startswith((last, "reference_network.conv_norm_out", "reference_network.conv_out"))
+        for name in without
+    )
+
+
+@pytest.mark.parametrize("stage", ["videos", "released_videos"])
+def test_videos_train_motion_modules_alone(stage: str) -> None:
+    network = as_if_trained(untrained(VIDEOS))
+    trained = freeze_others(network, STAGES[stage])
+    some_inputs()(network).square().sum().backward()  # type: ignore[no-untyped-call]
+    with_gradient = {name for name, parameter in network.named_parameters() if parameter.grad is not None}
+    assert len(with_gradient) == len(trained) > 0
+    assert all("motion" in name for name in with_gradient)
+
+
+def test_a_network_of_images_cannot_train_motion() -> None:
+    with pytest.raises(ValueError, match="give RealisDanceSettings a motion"):
+        freeze_others(untrained(IMAGES), STAGES["videos"])
+
+
+@torch.no_grad()
+def test_a_stage_unfreezes_what_another_froze() -> None:
+    network = untrained(VIDEOS)
+    freeze_others(network, STAGES["videos"])
+    freeze_others(network, STAGES["images"])
+    assert all(parameter.requires_grad for parameter in network.parameters())
