@@ -9,10 +9,11 @@ trained on, and nothing new is to be learned. CLIP stays frozen.
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as nn_functional
 from jaxtyping import Float
 from torch import Tensor
 from transformers import CLIPVisionModelWithProjection
+
+from model.image_encoders import prepared
 
 _MEAN = (0.48145466, 0.4578275, 0.40821073)
 _STD = (0.26862954, 0.26130258, 0.27577711)
@@ -29,10 +30,6 @@ def image_tokens(
     are to be seen.
     """
     side = encoder.config.image_size
-    squares = nn_functional.interpolate(
-        images, (side, side), mode="bicubic", align_corners=False, antialias=True
-    )
-    mean, std = (squares.new_tensor(each)[:, None, None] for each in (_MEAN, _STD))
     vision = encoder.vision_model
-    seen = vision(pixel_values=((squares.clamp(-1, 1) + 1) / 2 - mean) / std)
+    seen = vision(pixel_values=prepared(images, (side, side), _MEAN, _STD))
     return encoder.visual_projection(vision.post_layernorm(seen.last_hidden_state))

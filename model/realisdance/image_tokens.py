@@ -6,11 +6,12 @@ DINOv2 (Oquab et al. 2023), frozen, sees the image; a small projector fits its f
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as nn_functional
 from diffusers.models.attention import FeedForward
 from jaxtyping import Float
 from torch import Tensor, nn
 from transformers import Dinov2Model
+
+from model.image_encoders import prepared
 
 _SIZE = (320, 240)
 """Height and width that the released weights were trained with: 22 x 17 patches of 14 pixels and one token of
@@ -26,9 +27,7 @@ def image_features(
     encoder: Dinov2Model, images: Float[Tensor, "batch 3 height width"]
 ) -> Float[Tensor, "batch 375 features"]:
     """DINOv2's last features of RGB images in [-1, 1], of any size; 1024 of the large model."""
-    pictures = nn_functional.interpolate(images, _SIZE, mode="bicubic", align_corners=False, antialias=True)
-    mean, std = (pictures.new_tensor(each)[:, None, None] for each in (_MEAN, _STD))
-    return encoder(pixel_values=((pictures.clamp(-1, 1) + 1) / 2 - mean) / std).last_hidden_state
+    return encoder(pixel_values=prepared(images, _SIZE, _MEAN, _STD)).last_hidden_state
 
 
 class TokenProjector(nn.Module):

@@ -1,0 +1,91 @@
+"""The frozen networks that look at a reference image, DINOv2-large (RealisDance) and CLIP's ViT-L/14 (HIA):
+their published weights, and images as they were trained on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+import torch.nn.functional as nn_functional
+from jaxtyping import Float
+from torch import Tensor, nn
+from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection, Dinov2Config, Dinov2Model
+
+from extractors.weights.checkpoint import check_state
+from model.unet.weight_files import read_state
+
+_Network = TypeVar("_Network", bound=nn.Module)
+
+DINOV2_LARGE = {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "image_size": 518}
+CLIP_VIT_LARGE = {
+    "hidden_size": 1024,
+    "intermediate_size": 4096,
+    "num_hidden_layers": 24,
+    "num_attention_heads": 16,
+    "patch_size": 14,
+    "projection_dim": 768,
+}
+"""What their config.json says, as far as transformers' defaults are others."""
+
+_DINOV2_NAMES = (
+    (".attention.q_proj.", ".attention.attention.query."),
+    (".attention.k_proj.", ".attention.attention.key."),
+    (".attention.v_proj.", ".attention.attention.value."),
+    (".attention.o_proj.", ".attention.output.dense."),
+)
+"""transformers' names of today, and those of the published file."""
+
+
+def load_dinov2(path: Path, sizes: Mapping[str, int] = DINOV2_LARGE) -> Dinov2Model:
+    """DINOv2 with the weights of a file of facebook/dinov2-large, frozen.
+
+    Raises WeightsError for a file that cannot be read, or whose weights are not the network's.
+    """
+    state = read_state(path)
+    for ours, published in _DINOV2_NAMES:
+        state = {name.replace(published, ours): weight for name, weight in state.items()}
+    with torch.device("meta"):
+        network = Dinov2Model(Dinov2Config(**sizes))
+    return _frozen(network, state, path)
+
+
+def load_clip(path: Path, sizes: Mapping[str, int] = CLIP_VIT_LARGE) -> CLIPVisionModelWithProjection:
+    """CLIP's image encoder with the weights of a file of openai/clip-vit-large-patch14, frozen. The text
+    encoder's weights, which the file holds too, are left out.
+
+    Raises WeightsError for a file that cannot be read, or whose weights are not the network's.
+    """
+    state = {
+        name: weight
+        for name, weight in read_state(path).items()
+        if name.startswith(("vision_model.", "visual_projection.")) and not name.endswith(".position_ids")
+    }
+    with torch.device("meta"):
+        network = CLIPVisionModelWithProjection(CLIPVisionConfig(**sizes))
+    embeddings = network.vision_model.embeddings
+    embeddings.position_ids = torch.arange(embeddings.num_positions)[None]  # the only buffer, in no file
+    return _frozen(network, state, path)
+
+
+def _frozen(network: _Network, state: Mapping[str, Any], path: Path) -> _Network:
+    check_state(network, state, path)
+    own = {name: weight.to(torch.float32, copy=True) for name, weight in state.items()}
+    network.load_state_dict(own, assign=True)
+    return network.eval().requires_grad_(False)
+
+
+def prepared(
+    images: Float[Tensor, "batch 3 _ _"],
+    size: tuple[int, int],
+    mean: tuple[float, float, float],
+    std: tuple[float, float, float],
+) -> Float[Tensor, "batch 3 height width"]:
+    """RGB images in [-1, 1], of any size, as an encoder takes them. size: height and width, to which they are
+    squeezed. mean, std: of the images that it was trained on, RGB in [0, 1].
+    """
+    resized = nn_functional.interpolate(images, size, mode="bicubic", align_corners=False, antialias=True)
+    of_mean, of_std = (resized.new_tensor(each)[:, None, None] for each in (mean, std))
+    return ((resized.clamp(-1, 1) + 1) / 2 - of_mean) / of_std
