@@ -41,16 +41,14 @@ demo: $(READY)
 	$(BIN)/dancemill shards info $(DEMO)/dataset
 	$(BIN)/dancemill shards preview $(DEMO)/dataset --out $(DEMO)/preview.png
 
-# Runs by Ray and Prefect are long, and share what their file sets up; so each file of them stays on one process.
-RUNS := tests/pipelines tests/test_readme.py
+# Tests share what their file sets up, so each file stays on one process; tests/conftest.py puts the longest first.
+PYTEST := $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test: $(TESTS_READY)
-	$(BIN)/pytest -n 2 -m "not large" $(RUNS:%=--ignore=%)
-	$(BIN)/pytest -n 2 --dist loadfile -m "not large" $(RUNS)
+	$(PYTEST) -m "not large"
 
 test-fast: $(TESTS_READY)
-	$(BIN)/pytest -n 2 -m "not slow and not large" $(RUNS:%=--ignore=%)
-	$(BIN)/pytest -n 2 --dist loadfile -m "not slow and not large" $(RUNS)
+	$(PYTEST) -m "not slow and not large"
 
 test-large: $(TESTS_READY)
 	$(BIN)/pytest -m large

@@ -16,7 +16,7 @@ LONG = (
     "test_networks_run.py",
     "test_deployment.py",
 )
-"""They are begun first, so that none is left at the end for one process while the others have nothing to do."""
+"""They are begun first, so that none is left for one process at the end, while the other is idle."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

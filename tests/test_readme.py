@@ -42,9 +42,7 @@ def test_every_file_that_the_readme_names_is_there() -> None:
 
 
 @pytest.mark.slow
-def test_every_command_works_as_printed(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    home.mkdir()
+def test_every_command_works_as_printed(home: Path, tmp_path: Path) -> None:
     settings = environment(home)
     settings["PATH"] = f"{BIN}:{settings['PATH']}"
     commands = [*commands_of_demo(), *(line for line in printed_commands() if line.startswith("dancemill"))]

@@ -78,19 +78,31 @@ class RealisDance(nn.Module):
         return Reference(tokens, bank)
 
     def unconditional(self, features: Float[Tensor, "batch tokens features"]) -> Reference:
-        """What the unconditional branch of guidance has in a reference's place: tokens of features that are
-        zero, and no bank. features: their like, for shape and device.
-        """
-        return Reference(self.projector(torch.zeros_like(features)))
+        """What the unconditional branch of guidance has in a reference's place: features that are zero, and
+        no bank. features: their like, for shape and device.
 
-    def guide(
-        self, conditions: Mapping[str, Float[Tensor, "batch frames 3 height width"]]
-    ) -> list[Float[Tensor, "batch frames channels _ _"]]:
-        """The features of the poses, by condition: RGB in [0, 1], of the size of the video.
+        As all tokens of such features are the same, attention to one of them is attention to all.
+        """
+        return Reference(self.projector(torch.zeros_like(features[:, :1])))
+
+    def encode_poses(
+        self, conditions: Mapping[str, Float[Tensor, "batch frames 3 8*height 8*width"]]
+    ) -> Float[Tensor, "batch frames channels height width"]:
+        """The poses of a video, frame by frame. They hang on nothing else: once per video is enough.
+
+        conditions: by name, RGB in [0, 1], of the size of the video.
 
         Raises ValueError if a condition of the settings is missing.
         """
-        return self.pose_guider(join_conditions(self.settings.conditions, conditions))
+        return self.pose_guider.encode(join_conditions(self.settings.conditions, conditions))
+
+    def guide(
+        self, poses: Float[Tensor, "batch frames channels height width"]
+    ) -> list[Float[Tensor, "batch frames _ _ _"]]:
+        """The features of the poses of a clip, smoothed over its frames, for every step and both branches of
+        guidance. poses: from `encode_poses`, the whole video's or a window's frames.
+        """
+        return self.pose_guider(poses)
 
     def denoise(
         self,
@@ -117,4 +129,6 @@ class RealisDance(nn.Module):
         if kept is not None:
             features = features * kept[:, None, None]
         reference = self.read_reference(latent, features)
-        return self.denoise(sample, timestep, self.guide(conditions), replace(reference, kept=kept))
+        return self.denoise(
+            sample, timestep, self.guide(self.encode_poses(conditions)), replace(reference, kept=kept)
+        )

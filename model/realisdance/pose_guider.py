@@ -32,15 +32,23 @@ class PoseGuider(nn.Module):
         self.motion_modules = None if motion is None else make_motion_modules(widths, motion)
         self.projections = nn.ModuleList(_zero_convolution(width) for width in widths)
 
-    def forward(
+    def encode(
         self, images: Float[Tensor, "batch frames 3*conditions height width"]
-    ) -> list[Float[Tensor, "batch frames channels height/n width/n"]]:
-        """Features at 1/8, 1/16, 1/32, 1/64 and 1/64 of the images' size; zero before training.
+    ) -> Float[Tensor, "batch frames channels height//8 width//8"]:
+        """What of the poses hangs on single frames: the conditions, encoded, weighed and merged.
 
         images: RGB in [0, 1], the conditions' one after the other. height and width: multiples of 8.
         """
-        frames = images.shape[1]
-        hidden = self._move(0, self.gating(images.flatten(0, 1)), frames)
+        return self.gating(images.flatten(0, 1)).unflatten(0, images.shape[:2])
+
+    def forward(
+        self, poses: Float[Tensor, "batch frames channels height width"]
+    ) -> list[Float[Tensor, "batch frames _ _ _"]]:
+        """Features of a clip of encoded poses, at 1/8, 1/16, 1/32, 1/64 and 1/64 of the images' size; zero
+        before training.
+        """
+        frames = poses.shape[1]
+        hidden = self._move(0, poses.flatten(0, 1), frames)
         levels = [hidden]
         for level, block in enumerate(self.blocks, start=1):
             hidden = self._move(level, block(hidden), frames)

@@ -169,7 +169,7 @@ def test_the_tokens_of_the_image_are_the_released_ones(released: Released) -> No
 
 @torch.inference_mode()
 def test_the_five_features_of_the_poses_are_the_released_ones(released: Released) -> None:
-    levels = released.network.guide(released.conditions)
+    levels = released.network.guide(released.network.encode_poses(released.conditions))
     assert len(levels) == 5
     for level, features in enumerate(levels):
         assert_released(features.flatten(0, 1), released.outputs[f"guider{level}"])
@@ -187,7 +187,12 @@ def test_the_prediction_is_the_released_one(released: Released) -> None:
 def test_the_prediction_without_the_reference_is_the_released_one(released: Released) -> None:
     network = released.network
     reference = network.read_reference(released.latent, released.features).without_bank()
-    found = network.denoise(released.sample, released.timestep, network.guide(released.conditions), reference)
+    found = network.denoise(
+        released.sample,
+        released.timestep,
+        network.guide(network.encode_poses(released.conditions)),
+        reference,
+    )
     assert_released(found, frames_second(released.outputs["drop"]))
 
 

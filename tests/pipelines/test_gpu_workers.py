@@ -20,19 +20,19 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def two_gpus() -> Iterator[None]:
-    ray.init(address="local", num_cpus=6, num_gpus=2, include_dashboard=False, log_to_driver=False)
+    ray.init(address="local", num_cpus=3, num_gpus=2, include_dashboard=False, log_to_driver=False)
     yield
     ray.shutdown()
 
 
 def test_networks_share_gpus_and_mediapipe_takes_processors(two_gpus: None, tmp_path: Path) -> None:
     networks = settle(None, {"preset": "hia", "weights": "random-small"})
-    assert size_of(RunSettings(workers_per_gpu=2), networks, tmp_path) == 4
-    assert size_of(RunSettings(), settle(None, {}), tmp_path) == 6
-    assert size_of(RunSettings(workers_per_gpu=9), networks, tmp_path) == 6
-    assert size_of(RunSettings(workers=5), networks, tmp_path) == 5
-    with pytest.raises(ClusterError, match="7 workers are wanted, the Ray cluster has 6 CPUs"):
-        size_of(RunSettings(workers=7), networks, tmp_path)
+    assert size_of(RunSettings(workers_per_gpu=1), networks, tmp_path) == 2
+    assert size_of(RunSettings(), settle(None, {}), tmp_path) == 3
+    assert size_of(RunSettings(workers_per_gpu=9), networks, tmp_path) == 3
+    assert size_of(RunSettings(workers=3, workers_per_gpu=1), networks, tmp_path) == 3
+    with pytest.raises(ClusterError, match="4 workers are wanted, the Ray cluster has 3 CPUs"):
+        size_of(RunSettings(workers=4), networks, tmp_path)
 
 
 def size_of(run: RunSettings, settings: DatasetSettings, logs: Path) -> int:

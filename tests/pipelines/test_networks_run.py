@@ -16,7 +16,7 @@ from tests.factories.videos import write_numbered_video
 
 pytestmark = pytest.mark.slow
 
-FRAMES = 16
+FRAMES = 12
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Run:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+def run(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("networks")
     path = write_numbered_video(folder / "video.mp4", count=FRAMES, fps=FRAMES, size=(320, 400))
     options = [
@@ -47,9 +47,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     ]
     finished = dancemill(
         ["extract", str(path), "--out", str(folder / "dataset"), *options, "--min-found", "0"],
-        folder / "home",
+        home,
     )
-    return Run(finished, folder / "dataset", folder / "home")
+    return Run(finished, folder / "dataset", home)
 
 
 def test_a_dry_run_gives_whole_samples_and_says_what_they_are(run: Run) -> None:

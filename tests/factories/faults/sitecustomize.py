@@ -1,8 +1,8 @@
 """Makes a worker process die or hang at a clip: Python imports this by itself when its folder is on
 PYTHONPATH.
 
-FAULT is `die` or `hang`; FAULT_MARKS a folder where each fault leaves a file; FAULT_LIMIT how many of them
-there are to be. The clip is the one that begins with frame FAULT_FRAME.
+FAULTS are the words `die` and `hang`, one for each time that the clip is begun; FAULT_MARKS is a folder where
+each fault leaves a file. The clip is the one that begins with frame FAULT_FRAME.
 """
 
 import importlib.abc
@@ -48,20 +48,20 @@ def _break(module: ModuleType) -> None:
 def _seen(frames: Iterable[Any]) -> Iterator[Any]:
     for place, frame in enumerate(frames):
         if place == 0 and frame.number == int(os.environ["FAULT_FRAME"]):
-            marks = Path(os.environ["FAULT_MARKS"])
+            faults, marks = os.environ["FAULTS"].split(), Path(os.environ["FAULT_MARKS"])
             count = len(list(marks.iterdir()))
-            if count < int(os.environ["FAULT_LIMIT"]):
+            if count < len(faults):
                 (marks / str(count)).touch()
-                _fail()
+                _fail(faults[count])
         yield frame
 
 
-def _fail() -> None:
-    if os.environ["FAULT"] == "die":
+def _fail(fault: str) -> None:
+    if fault == "die":
         os._exit(1)
     while True:
         time.sleep(1)
 
 
-if "FAULT" in os.environ:
+if "FAULTS" in os.environ:
     sys.meta_path.insert(0, _Finder())

@@ -41,7 +41,7 @@ def test_untrained_parts_leave_the_unet_as_it_is(settings: RealisDanceSettings) 
     found = network.denoise(
         inputs.sample,
         inputs.timestep,
-        network.guide(inputs.conditions),
+        network.guide(network.encode_poses(inputs.conditions)),
         network.read_reference(inputs.latent, inputs.features).without_bank(),
     )
     no_tokens = inputs.sample.new_zeros(6, 5, 32)
@@ -55,7 +55,7 @@ def test_untrained_parts_leave_the_unet_as_it_is(settings: RealisDanceSettings) 
 def test_a_dropped_reference_is_the_unconditional_branch_of_guidance() -> None:
     network, inputs = as_if_trained(untrained(VIDEOS)), some_inputs()
     found = inputs(network, torch.tensor([True, False]))
-    pose = network.guide(inputs.conditions)
+    pose = network.guide(network.encode_poses(inputs.conditions))
     unconditional = network.denoise(
         inputs.sample, inputs.timestep, pose, network.unconditional(inputs.features)
     )
@@ -125,7 +125,10 @@ def test_the_guidance_of_a_video_is_smoothed_by_motion_modules() -> None:
 
     def first_frame_changes(settings: RealisDanceSettings) -> bool:
         network = as_if_trained(untrained(settings))
-        before, after = (network.guide(conditions)[2][:, 0] for conditions in (inputs.conditions, other))
+        before, after = (
+            network.guide(network.encode_poses(conditions))[2][:, 0]
+            for conditions in (inputs.conditions, other)
+        )
         return not torch.allclose(before, after, atol=1e-5)
 
     assert first_frame_changes(VIDEOS)

@@ -1,0 +1,141 @@
+"""One denoising step over a video of 80 frames, against the way of RealisDance's released sampler, which runs
+the reference network for every window.
+
+The peer calls the same network as the released sampler does (damo-cv/RealisDance, pipeline.py): for every
+window the reference network, the projector and the whole pose guider, and the last two again for the branch
+without a reference. Its layers are ours, so what is compared is what is kept and shared. What is once per
+video here (the reference, the poses frame by frame) is charged to every step at a fiftieth, as a video is
+sampled in 50. Sides in turns, medians, outputs equal. Untrained weights cost what trained ones do.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from model.diffusion.guidance import guided
+from model.diffusion.windows import REALISDANCE_WINDOWS, average_windows, step_windows
+from model.realisdance.denoising_step import predict_video
+from model.realisdance.network import RealisDance, RealisDanceSettings
+from model.unet.reference_attention import Reference
+from model.unet.settings import MotionSettings, UNetSettings
+
+FRAMES, STEPS, STEP, SCALE = 80, 50, 1, 2.0
+ROUNDS = 3
+TOKENS = 375
+TOLERANCE = 1e-3
+
+SMALL = RealisDanceSettings(unet=UNetSettings((32, 64, 128, 128), 4, 64), motion=MotionSettings())
+FULL = RealisDanceSettings()
+
+
+@dataclass(frozen=True)
+class Video:
+    """What one step is given."""
+
+    sample: Tensor
+    timestep: Tensor
+    conditions: Mapping[str, Tensor]
+    latent: Tensor
+    features: Tensor
+
+
+def made_network(settings: RealisDanceSettings) -> RealisDance:
+    """Untrained, but with no layer that gives nothing."""
+    torch.manual_seed(0)
+    network = RealisDance(settings).eval()
+    for parameter in network.parameters():
+        if not parameter.any():
+            nn.init.normal_(parameter, std=0.02)
+    return network
+
+
+def made_video(settings: RealisDanceSettings, height: int, width: int) -> Video:
+    """Of latents of that size."""
+    generator = torch.Generator().manual_seed(1)
+    return Video(
+        torch.randn(1, FRAMES, 4, height, width, generator=generator),
+        torch.tensor([731]),
+        {
+            name: torch.rand(1, FRAMES, 3, 8 * height, 8 * width, generator=generator)
+            for name in settings.conditions
+        },
+        torch.randn(1, 4, height, width, generator=generator),
+        torch.randn(1, TOKENS, settings.feature_width, generator=generator),
+    )
+
+
+def released_way(network: RealisDance, video: Video) -> Tensor:
+    """A step as the released sampler takes it."""
+    windows = step_windows(REALISDANCE_WINDOWS, FRAMES, STEP)
+    predictions = []
+    for window in windows:
+        frames = torch.from_numpy(window)
+        conditions = {name: images[:, frames] for name, images in video.conditions.items()}
+
+        def pose(conditions: Mapping[str, Tensor] = conditions) -> list[Tensor]:
+            return network.guide(network.encode_poses(conditions))
+
+        reference = network.read_reference(video.latent, video.features)
+        part = video.sample[:, frames]
+        conditional = network.denoise(part, video.timestep, pose(), reference)
+        nothing = Reference(network.projector(torch.zeros_like(video.features)))
+        without = network.denoise(part, video.timestep, pose(), nothing)
+        predictions.append(guided(conditional, without, SCALE))
+    return average_windows(windows, predictions, FRAMES)
+
+
+def once(network: RealisDance, video: Video) -> tuple[Tensor, Reference, Reference]:
+    """What is kept for all steps."""
+    return (
+        network.encode_poses(video.conditions),
+        network.read_reference(video.latent, video.features),
+        network.unconditional(video.features),
+    )
+
+
+def our_step(network: RealisDance, video: Video, kept: tuple[Tensor, Reference, Reference]) -> Tensor:
+    """A step from what is kept."""
+    windows = step_windows(REALISDANCE_WINDOWS, FRAMES, STEP)
+    return predict_video(network, video.sample, video.timestep, *kept, SCALE, windows)
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Of the clock."""
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
+
+
+@torch.inference_mode()
+def main() -> None:
+    """Print the seconds of a step and the ratio, after asserting equal outputs. `full`: the released size."""
+    full = "full" in sys.argv[1:]
+    settings, size = (FULL, (16, 12)) if full else (SMALL, (12, 8))
+    network, video = made_network(settings), made_video(settings, *size)
+    kept = once(network, video)
+    expected, found = released_way(network, video), our_step(network, video, kept)
+    error = float((found - expected).abs().max() / expected.abs().max())
+    assert error < TOLERANCE, f"the two ways differ by {error:.1e} of the largest value"
+    theirs, ours, before = [], [], []
+    for _ in range(1 if full else ROUNDS):
+        theirs.append(seconds(lambda: released_way(network, video)))
+        before.append(seconds(lambda: once(network, video)))
+        ours.append(seconds(lambda: our_step(network, video, kept)))
+    step = statistics.median(ours) + statistics.median(before) / STEPS
+    print(f"{'released' if full else 'small'} size, {FRAMES} frames of {8 * size[0]}x{8 * size[1]}:")
+    print(f"  released way {statistics.median(theirs):.2f} s a step, ours {step:.2f} s")
+    print(
+        f"  of which once per video {statistics.median(before):.2f} s / {STEPS}; outputs within {error:.1e}"
+    )
+    print(f"ratio sampling_step{'_full' if full else ''} {statistics.median(theirs) / step:.3f}")
+
+
+if __name__ == "__main__":
+    main()
