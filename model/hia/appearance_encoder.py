@@ -11,16 +11,8 @@ from collections.abc import Mapping
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from torch import Tensor
 
+from model.unet.reference_network import NOT_READ
 from model.unet.settings import UNetSettings, make_unet
-
-_LAST = "up_blocks.3.attentions.2"
-
-_LEFT_OUT = (
-    *(f"{_LAST}.transformer_blocks.0.{name}" for name in ("attn1", "norm2", "attn2", "norm3", "ff")),
-    f"{_LAST}.proj_out",
-    "conv_norm_out",
-    "conv_out",
-)
 
 
 def make_appearance_encoder(settings: UNetSettings) -> UNet2DConditionModel:
@@ -28,7 +20,7 @@ def make_appearance_encoder(settings: UNetSettings) -> UNet2DConditionModel:
     forward of its own.
     """
     unet = make_unet(settings)
-    for name in _LEFT_OUT:
+    for name in NOT_READ:
         parent, _, child = name.rpartition(".")
         delattr(unet.get_submodule(parent), child)
     return unet
@@ -36,5 +28,5 @@ def make_appearance_encoder(settings: UNetSettings) -> UNet2DConditionModel:
 
 def without_unused(unet: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Of the weights of a whole UNet those that the encoder has."""
-    unused = tuple(f"{name}." for name in _LEFT_OUT)
+    unused = tuple(f"{name}." for name in NOT_READ)
     return {name: weight for name, weight in unet.items() if not name.startswith(unused)}

@@ -97,9 +97,15 @@ class HIA(nn.Module):
         conditions: by name, of the size of the video: RGB in [0, 1] of the skeleton, and of motion_blur the
         planes v_x and v_y in (-1, 1) and s in [0, 1) as a dataset gives them (`renderers.motion_blur`).
 
-        Raises ValueError if a condition of the settings is missing.
+        Raises ValueError if a condition of the settings is missing, or not of the video's size.
         """
         images = join_conditions(self.settings.conditions, conditions)
+        batch, frames, _, height, width = sample.shape
+        if (*images.shape[:2], *images.shape[3:]) != (batch, frames, 8 * height, 8 * width):
+            raise ValueError(
+                f"conditions of {tuple(images.shape)} for latents of {tuple(sample.shape)}: "
+                "give as many clips and frames, of 8 times the height and width."
+            )
         return control_of(self.controlnet, images, sample, timestep, tokens)
 
     def denoise(
@@ -124,7 +130,7 @@ class HIA(nn.Module):
         kept: Bool[Tensor, "batch"] | None = None,
     ) -> Float[Tensor, "batch frames 4 height width"]:
         """All of it, for training. kept: False where reference and pose are dropped, as guidance's
-        unconditional branch drops both.
+        unconditional branch drops both; None is faster than True for all, since attention then needs no mask.
         """
         if kept is not None:
             tokens = tokens * kept[:, None, None]

@@ -61,8 +61,9 @@ class RealisDance(nn.Module):
         )
 
     def enable_gradient_checkpointing(self) -> None:
-        """Train in a fraction of the memory, and slower, in both UNets."""
+        """Train in a fraction of the memory, and slower, in both UNets and the encoders of the poses."""
         self.denoiser.gradient_checkpointing = True
+        self.pose_guider.gradient_checkpointing = True
 
     def read_reference(
         self,
@@ -100,7 +101,7 @@ class RealisDance(nn.Module):
         self, poses: Float[Tensor, "batch frames channels height width"]
     ) -> list[Float[Tensor, "batch frames _ _ _"]]:
         """The features of the poses of a clip, smoothed over its frames, for every step and both branches of
-        guidance. poses: from `encode_poses`, the whole video's or a window's frames.
+        guidance. poses: from `encode_poses`, of as many frames as the motion modules have positions.
         """
         return self.pose_guider(poses)
 
@@ -124,7 +125,7 @@ class RealisDance(nn.Module):
         kept: Bool[Tensor, "batch"] | None = None,
     ) -> Float[Tensor, "batch frames 4 height width"]:
         """All of it, for training. kept: False where the reference is dropped, as guidance's unconditional
-        branch drops it.
+        branch drops it; None is faster than True for all, since attention then needs no mask.
         """
         if kept is not None:
             features = features * kept[:, None, None]

@@ -20,7 +20,6 @@ class PoseGating(nn.Module):
 
     def __init__(self, conditions: int, out_channels: int) -> None:
         super().__init__()
-        self.conditions = conditions
         self.encoders = _condition_encoders(conditions)
         joined = conditions * _WIDTHS[-1]
         self.gate = nn.Sequential(

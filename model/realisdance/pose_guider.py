@@ -6,18 +6,20 @@ side of the poses, so that one wrong pose can be told by its neighbours.
 
 from __future__ import annotations
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from model.realisdance.pose_gating import PoseGating
-from model.unet.settings import MotionSettings, make_motion_modules
+from model.unet.settings import MotionSettings, check_frames, make_motion_modules
 
 
 class PoseGuider(nn.Module):
     """conditions: how many condition images a frame has. channels: of the main UNet's four levels.
 
-    motion: None for images. (The paper speaks of four blocks; the released network has the gated features'
-    level and four more, one for each level of the UNet.)
+    motion: None for images. gradient_checkpointing: of the encoders, which see the images at their full size.
+    (Beside the paper's four blocks, the released network has a motion module for the gated features too.)
     """
 
     def __init__(
@@ -25,6 +27,8 @@ class PoseGuider(nn.Module):
     ) -> None:
         super().__init__()
         widths = guider_widths(channels)
+        self.motion = motion
+        self.gradient_checkpointing = False
         self.gating = PoseGating(conditions, channels[0])
         self.blocks = nn.ModuleList(
             _block(widths[level], widths[level + 1], stride) for level, stride in enumerate((2, 2, 2, 1))
@@ -39,15 +43,24 @@ class PoseGuider(nn.Module):
 
         images: RGB in [0, 1], the conditions' one after the other. height and width: multiples of 8.
         """
-        return self.gating(images.flatten(0, 1)).unflatten(0, images.shape[:2])
+        frames = images.flatten(0, 1)
+        if self.gradient_checkpointing and torch.is_grad_enabled():
+            merged = checkpoint(self.gating, frames, use_reentrant=False)
+        else:
+            merged = self.gating(frames)
+        return merged.unflatten(0, images.shape[:2])
 
     def forward(
         self, poses: Float[Tensor, "batch frames channels height width"]
     ) -> list[Float[Tensor, "batch frames _ _ _"]]:
         """Features of a clip of encoded poses, at 1/8, 1/16, 1/32, 1/64 and 1/64 of the images' size; zero
         before training.
+
+        Raises ValueError for more frames than the motion modules have positions.
         """
         frames = poses.shape[1]
+        if self.motion is not None:
+            check_frames(frames, self.motion.positions)
         hidden = self._move(0, poses.flatten(0, 1), frames)
         levels = [hidden]
         for level, block in enumerate(self.blocks, start=1):
@@ -81,7 +94,6 @@ def _block(in_channels: int, out_channels: int, stride: int) -> nn.Sequential:
 def _zero_convolution(channels: int) -> nn.Conv2d:
     """A 1x1 convolution that gives nothing until it is trained (ControlNet, Zhang et al. 2023)."""
     convolution = nn.Conv2d(channels, channels, 1)
-    nn.init.zeros_(convolution.weight)
-    if convolution.bias is not None:
-        nn.init.zeros_(convolution.bias)
+    for parameter in convolution.parameters():
+        nn.init.zeros_(parameter)
     return convolution

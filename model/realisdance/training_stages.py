@@ -14,19 +14,20 @@ from torch import nn
 
 from model.diffusion.pose_shuffle import Form
 from model.realisdance.network import RealisDance
+from model.unet.reference_network import NOT_READ
 
 
 @dataclass(frozen=True)
 class TrainingStage:
     """What a stage trains, and on what.
 
-    trains: everything, or the motion modules of the main UNet and the pose guider. iterations: steps.
-    batch: images or clips on each GPU. frames: of a clip; 1 for images. learning_rate: of AdamW.
+    trains: all but the motion modules, or these alone, the main UNet's and the pose guider's. iterations:
+    steps. batch: images or clips on each GPU. frames: of a clip; 1 for images. learning_rate: of AdamW.
     dropped: share of the samples whose reference is dropped, for guidance. shuffled: share of the clips whose
     poses are shuffled, and the form of it.
     """
 
-    trains: Literal["everything", "motion_modules"]
+    trains: Literal["all_but_motion_modules", "motion_modules"]
     iterations: int
     batch: int
     frames: int
@@ -36,7 +37,7 @@ class TrainingStage:
     shuffle_form: Form = "swap"
 
 
-IMAGES = TrainingStage("everything", 200_000, batch=5, frames=1, learning_rate=5e-5, dropped=1e-2)
+IMAGES = TrainingStage("all_but_motion_modules", 200_000, batch=5, frames=1, learning_rate=5e-5, dropped=1e-2)
 
 VIDEOS = TrainingStage(
     "motion_modules", 100_000, batch=1, frames=16, learning_rate=5e-5, dropped=1e-2, shuffled=5e-2
@@ -57,16 +58,17 @@ def freeze_others(network: RealisDance, stage: TrainingStage) -> list[nn.Paramet
 
     Raises ValueError if the stage trains motion modules and the network has none.
     """
-    if stage.trains == "everything":
-        network.requires_grad_(True)
-    else:
-        parts = (network.denoiser.motion, network.pose_guider.motion_modules)
-        network.requires_grad_(False)
-        for part in parts:
-            if part is None:
-                raise ValueError(
-                    "the stage trains motion modules, and the network has none: "
-                    "give RealisDanceSettings a motion."
-                )
-            part.requires_grad_(True)
+    motion = [
+        part for part in (network.denoiser.motion, network.pose_guider.motion_modules) if part is not None
+    ]
+    trains_motion = stage.trains == "motion_modules"
+    if trains_motion and not motion:
+        raise ValueError(
+            "the stage trains motion modules, and the network has none: give RealisDanceSettings a motion."
+        )
+    network.requires_grad_(not trains_motion)
+    for part in motion:
+        part.requires_grad_(trains_motion)
+    for name in NOT_READ:  # else training in parallel waits for gradients that never come
+        network.reference_network.get_submodule(name).requires_grad_(False)
     return [parameter for parameter in network.parameters() if parameter.requires_grad]

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
+import torch
 from diffusers.models.resnet import ResnetBlock2D
 from diffusers.models.transformers.transformer_2d import Transformer2DModel
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
@@ -18,6 +20,7 @@ from torch import Tensor, nn
 
 from model.unet.frame_norms import FrameNorm, group_norm, resnet_block
 from model.unet.reference_attention import Reference, spatial_transformer
+from model.unet.settings import check_frames
 from model.unet.walk import Control, embed_time, walk
 
 
@@ -33,6 +36,8 @@ class DenoisingUNet(nn.Module):
         self, unet: UNet2DConditionModel, motion: MotionAdapter | None, frame_norm: FrameNorm = "per_frame"
     ) -> None:
         super().__init__()
+        if frame_norm not in get_args(FrameNorm):
+            raise ValueError(f"frame_norm {frame_norm!r}: choose from {', '.join(get_args(FrameNorm))}.")
         self.unet = unet
         self.motion = motion
         self.frame_norm = frame_norm
@@ -50,14 +55,13 @@ class DenoisingUNet(nn.Module):
 
         pose: features to add to the output of conv_in and of each level. control: a ControlNet's features.
 
-        Raises ValueError for more frames than the motion modules have positions.
+        Raises ValueError for more frames than the motion modules have positions, and for inputs that are not
+        of the sample's batch and frames.
         """
-        frames = sample.shape[1]
-        if self.motion is not None and frames > (positions := self.motion.config["motion_max_seq_length"]):
-            raise ValueError(
-                f"{frames} frames at a time: the motion modules have {positions} positions; "
-                "denoise longer videos in windows."
-            )
+        batch, frames = sample.shape[:2]
+        if self.motion is not None:
+            check_frames(frames, self.motion.config["motion_max_seq_length"])
+        _check_sizes(batch, frames, timestep, reference, pose or ())
         layer = _Denoising(
             embed_time(self.unet, timestep, frames, sample.dtype),
             reference,
@@ -65,7 +69,7 @@ class DenoisingUNet(nn.Module):
             frames if self.frame_norm == "shared" else 1,
             {} if self.motion is None else _by_place(self.motion),
         )
-        hidden = walk(
+        hidden, _ = walk(
             self.unet,
             sample.flatten(0, 1),
             layer,
@@ -75,6 +79,22 @@ class DenoisingUNet(nn.Module):
         )
         normed = group_norm(self.unet.conv_norm_out, hidden, layer.normed_frames)
         return self.unet.conv_out(self.unet.conv_act(normed)).unflatten(0, (-1, frames))
+
+
+def _check_sizes(
+    batch: int, frames: int, timestep: Tensor, reference: Reference, pose: Sequence[Tensor]
+) -> None:
+    sizes = [("timestep", timestep.shape, (batch,)), ("tokens", reference.tokens.shape[:1], (batch,))]
+    bank = reference.bank or {}
+    sizes += [(f"bank at {place}", entry.shape[:1], (batch,)) for place, entry in bank.items()]
+    sizes += [(f"pose {level}", features.shape[:2], (batch, frames)) for level, features in enumerate(pose)]
+    if reference.kept is not None:
+        sizes.append(("kept", reference.kept.shape, (batch,)))
+        if reference.kept.dtype != torch.bool:
+            raise ValueError(f"kept is of {reference.kept.dtype}: give True or False for each clip.")
+    wrong = [f"{name} is of {tuple(has)}, not {wanted}" for name, has, wanted in sizes if has != wanted]
+    if wrong:
+        raise ValueError(f"for {batch} clips of {frames} frames: {'; '.join(wrong)}.")
 
 
 def _by_place(motion: MotionAdapter) -> Mapping[str, AnimateDiffTransformer3D]:
@@ -100,15 +120,11 @@ class _Denoising:
     def resnet(self, sample: Tensor, block: ResnetBlock2D) -> Tensor:
         return resnet_block(block, sample, self.time, self.normed_frames)
 
-    def transformer(self, sample: Tensor, transformer: Transformer2DModel, place: str) -> Tensor:
+    def transformer(self, sample: Tensor, transformer: Transformer2DModel, place: str) -> tuple[Tensor, None]:
         bank = self.reference.bank
-        return spatial_transformer(
-            transformer,
-            sample,
-            self.reference.tokens,
-            None if bank is None else bank[place],
-            self.reference.kept,
-        )
+        entry = None if bank is None else bank[place]
+        tokens, kept = self.reference.tokens, self.reference.kept
+        return spatial_transformer(transformer, sample, tokens, entry, kept), None
 
     def motion(self, sample: Tensor, place: str) -> Tensor:
         if place not in self.motion_modules:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -48,6 +47,15 @@ class MotionSettings:
     mid: bool = False
 
 
+def check_frames(frames: int, positions: int) -> None:
+    """Raises ValueError for more frames than motion modules have positions."""
+    if frames > positions:
+        raise ValueError(
+            f"{frames} frames at a time: the motion modules have {positions} positions; "
+            "take longer videos in windows."
+        )
+
+
 def make_unet(settings: UNetSettings) -> UNet2DConditionModel:
     """An untrained UNet, in Stable Diffusion 1.5's layout of weights."""
     return UNet2DConditionModel(
@@ -58,7 +66,11 @@ def make_unet(settings: UNetSettings) -> UNet2DConditionModel:
 
 
 def make_motion_adapter(channels: tuple[int, ...], settings: MotionSettings) -> MotionAdapter:
-    """A motion module for every layer of a UNet, which changes nothing before it is trained."""
+    """A motion module for every layer of a UNet, which changes nothing before it is trained.
+
+    Raises ValueError for channels that do not divide into the heads.
+    """
+    _check_heads(channels, settings)
     adapter = MotionAdapter(
         block_out_channels=channels,
         motion_num_attention_heads=settings.heads,
@@ -71,12 +83,21 @@ def make_motion_adapter(channels: tuple[int, ...], settings: MotionSettings) -> 
     return adapter
 
 
-def make_motion_modules(widths: Iterable[int], settings: MotionSettings) -> nn.ModuleList:
+def make_motion_modules(widths: tuple[int, ...], settings: MotionSettings) -> nn.ModuleList:
     """A motion module for feature maps of each width: two self-attentions over the frames, each after
     sinusoidal positions, and a GEGLU layer, with a residual around all. They change nothing before they are
     trained.
+
+    Raises ValueError for widths that do not divide into the heads.
     """
+    _check_heads(widths, settings)
     return nn.ModuleList(_make_motion_module(width, settings) for width in widths)
+
+
+def _check_heads(widths: tuple[int, ...], settings: MotionSettings) -> None:
+    wrong = [width for width in widths if width % settings.heads]
+    if wrong:
+        raise ValueError(f"widths {wrong} cannot be divided into the motion modules' {settings.heads} heads.")
 
 
 def _make_motion_module(channels: int, settings: MotionSettings) -> AnimateDiffTransformer3D:

@@ -26,7 +26,11 @@ class Layer(Protocol):
 
     def resnet(self, sample: Tensor, block: ResnetBlock2D) -> Tensor: ...
 
-    def transformer(self, sample: Tensor, transformer: Transformer2DModel, place: str) -> Tensor: ...
+    def transformer(
+        self, sample: Tensor, transformer: Transformer2DModel, place: str
+    ) -> tuple[Tensor, Tensor | None]:
+        """Its output, and what of it is to be kept, if anything."""
+        ...
 
     def motion(self, sample: Tensor, place: str) -> Tensor: ...
 
@@ -53,25 +57,43 @@ def walk(
     pose: Sequence[Float[Tensor, "batch*frames _ _ _"]] | None = None,
     control: Control | None = None,
     gradient_checkpointing: bool = False,
-) -> Float[Tensor, "batch*frames channels height width"]:
-    """All of the UNet but its last norm and convolution.
+) -> tuple[Float[Tensor, "batch*frames channels height width"], dict[str, Tensor]]:
+    """All of the UNet but its last norm and convolution; and by its place what each layer keeps.
 
     pose: one feature map for the output of conv_in, and one for each level's output (RealisDance, section 2).
     Each is added before the output becomes a skip connection, so that the decoder sees it too.
     """
 
     def run(
-        sample: Tensor, block: ResnetBlock2D, transformer: Transformer2DModel | None, place: str
-    ) -> Tensor:
-        sample = layer.resnet(sample, block)
+        sample: Tensor,
+        skip: Tensor | None,
+        resnet: ResnetBlock2D,
+        transformer: Transformer2DModel | None,
+        place: str,
+    ) -> tuple[Tensor, Tensor | None]:
+        sample = layer.resnet(sample if skip is None else torch.cat([sample, skip], dim=1), resnet)
+        keeps = None
         if transformer is not None:
-            sample = layer.transformer(sample, transformer, place)
-        return layer.motion(sample, place)
+            sample, keeps = layer.transformer(sample, transformer, place)
+        return layer.motion(sample, place), keeps
 
-    def call(*arguments: Any) -> Tensor:
+    kept = {}
+
+    def call(
+        sample: Tensor,
+        skip: Tensor | None,
+        resnet: ResnetBlock2D,
+        transformer: Transformer2DModel | None,
+        place: str,
+    ) -> Tensor:
+        arguments = (sample, skip, resnet, transformer, place)
         if gradient_checkpointing and torch.is_grad_enabled():
-            return checkpoint(run, *arguments, use_reentrant=False)
-        return run(*arguments)
+            sample, keeps = checkpoint(run, *arguments, use_reentrant=False)
+        else:
+            sample, keeps = run(*arguments)
+        if keeps is not None:
+            kept[place] = keeps
+        return sample
 
     sample = unet.conv_in(sample)
     if pose is not None:
@@ -79,7 +101,7 @@ def walk(
     skips = [sample]
     for level, block in enumerate(unet.down_blocks):
         for index, (resnet, transformer) in enumerate(_pairs(block)):
-            sample = call(sample, resnet, transformer, f"down.{level}.{index}")
+            sample = call(sample, None, resnet, transformer, f"down.{level}.{index}")
             skips.append(sample)
         if block.downsamplers is not None:
             sample = block.downsamplers[0](sample)
@@ -91,17 +113,17 @@ def walk(
         skips = [skip + added for skip, added in zip(skips, control.skips, strict=True)]
 
     middle = unet.mid_block
-    sample = call(sample, middle.resnets[0], middle.attentions[0], "mid.0.0")
+    sample = call(sample, None, middle.resnets[0], middle.attentions[0], "mid.0.0")
     sample = layer.resnet(sample, middle.resnets[1])
     if control is not None:
         sample = sample + control.middle
 
     for level, block in enumerate(unet.up_blocks):
         for index, (resnet, transformer) in enumerate(_pairs(block)):
-            sample = call(torch.cat([sample, skips.pop()], dim=1), resnet, transformer, f"up.{level}.{index}")
+            sample = call(sample, skips.pop(), resnet, transformer, f"up.{level}.{index}")
         if block.upsamplers is not None:
             sample = block.upsamplers[0](sample, output_size=skips[-1].shape[-2:])
-    return sample
+    return sample, kept
 
 
 def _pairs(block: Any) -> list[tuple[ResnetBlock2D, Transformer2DModel | None]]:

@@ -139,5 +139,5 @@ def test_without_the_motion_blur_condition_the_skeleton_alone_guides() -> None:
 
 @pytest.mark.parametrize("conditions", [(), ("skeleton", "skeleton")])
 def test_conditions_are_one_or_more_each_once(conditions: tuple[str, ...]) -> None:
-    with pytest.raises(ValueError, match="give one or more, each once"):
+    with pytest.raises(ValueError, match="give a tuple of one or more, each once"):
         HIASettings(conditions=conditions)

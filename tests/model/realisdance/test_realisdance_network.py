@@ -88,7 +88,44 @@ def test_a_missing_condition_is_named() -> None:
         inputs(untrained(IMAGES))
 
 
-@pytest.mark.parametrize("conditions", [(), ("skeleton", "skeleton")])
+def test_a_condition_of_another_size_is_named() -> None:
+    inputs = some_inputs()
+    conditions = {**inputs.conditions, "hands": inputs.conditions["hands"][..., :32]}
+    with pytest.raises(ValueError, match=r"'hands': \(2, 3, 3, 128, 32\).*give all of one shape"):
+        untrained(IMAGES).encode_poses(conditions)
+    narrow = {name: images[..., :60] for name, images in inputs.conditions.items()}
+    with pytest.raises(ValueError, match="128x60: height and width must be multiples of 8"):
+        untrained(IMAGES).encode_poses(narrow)
+
+
+def test_poses_of_more_frames_than_positions_are_refused() -> None:
+    network = untrained(VIDEOS)
+    with pytest.raises(ValueError, match="9 frames at a time"):
+        network.guide(torch.zeros(1, 9, 32, 16, 8))
+
+
+def test_gradient_checkpointing_runs_both_unets_and_the_encoders_again() -> None:
+    network, inputs = as_if_trained(untrained(IMAGES)), some_inputs(frames=1)
+    runs: list[str] = []
+    watched = {
+        "reference": network.reference_network.mid_block.resnets[0].conv1,
+        "main": network.denoiser.unet.mid_block.resnets[0].conv1,
+        "encoders": network.pose_guider.gating.encoders,
+    }
+    for name, module in watched.items():
+        module.register_forward_hook(lambda *_, name=name: runs.append(name))
+    gradients = []
+    for _ in range(2):
+        network.zero_grad()
+        inputs(network).square().sum().backward()  # type: ignore[no-untyped-call]
+        gradients.append({name: each.grad for name, each in network.named_parameters()})
+        network.enable_gradient_checkpointing()
+    assert sorted(runs) == sorted(3 * list(watched))
+    for name, gradient in gradients[0].items():
+        torch.testing.assert_close(gradients[1][name], gradient, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("conditions", [(), ("skeleton", "skeleton"), "hands"])
 def test_conditions_that_make_no_network_are_refused(conditions: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match="one or more, each once"):
         replace(IMAGES, conditions=conditions)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -13,7 +14,13 @@ from model.unet.denoising_unet import DenoisingUNet
 from model.unet.frame_norms import FrameNorm
 from model.unet.reference_attention import Reference
 from model.unet.reference_network import read_reference
-from model.unet.settings import MotionSettings, UNetSettings, make_motion_adapter, make_unet
+from model.unet.settings import (
+    MotionSettings,
+    UNetSettings,
+    make_motion_adapter,
+    make_motion_modules,
+    make_unet,
+)
 
 SETTINGS = UNetSettings((32, 32, 64, 64), heads=4, token_width=32)
 MOTION = MotionSettings(positions=4, heads=4)
@@ -121,10 +128,79 @@ def test_what_is_read_of_a_reference_is_what_enters_the_self_attentions_of_diffu
         torch.testing.assert_close(found, expected, rtol=0, atol=2e-5)
 
 
-def test_checkpointing_gives_the_same_gradients(unet: UNet2DConditionModel) -> None:
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"tokens": torch.zeros(1, 5, 32)}, r"tokens is of \(1,\), not \(2,\)"),
+        ({"kept": torch.ones(2)}, "kept is of torch.float32"),
+        ({"kept": torch.ones(3, dtype=torch.bool)}, r"kept is of \(3,\)"),
+        ({"bank": {"down.0.0": torch.zeros(6, 128, 32)}}, r"bank at down.0.0 is of \(6,\)"),
+    ],
+)
+def test_a_reference_of_another_batch_is_refused(
+    unet: UNet2DConditionModel, wrong: dict[str, Any], said: str
+) -> None:
+    sample, timestep, reference = inputs()
+    with pytest.raises(ValueError, match=f"for 2 clips of 3 frames.*{said}|{said}"):
+        DenoisingUNet(unet, None)(sample, timestep, replace(reference, **wrong))
+
+
+def test_a_pose_or_timestep_of_another_size_is_refused(unet: UNet2DConditionModel) -> None:
+    sample, timestep, reference = inputs()
+    network = DenoisingUNet(unet, None)
+    with pytest.raises(ValueError, match=r"pose 0 is of \(2, 1\), not \(2, 3\)"):
+        network(sample, timestep, reference, [torch.zeros(2, 1, 32, 16, 8)])
+    with pytest.raises(ValueError, match=r"timestep is of \(1,\), not \(2,\)"):
+        network(sample, timestep[:1], reference)
+
+
+def test_a_norm_of_another_name_is_refused(unet: UNet2DConditionModel) -> None:
+    with pytest.raises(ValueError, match="choose from per_frame, shared"):
+        DenoisingUNet(unet, None, "Shared")  # type: ignore[arg-type]
+
+
+@torch.no_grad()
+def test_the_decoder_sees_the_features_of_the_poses_too(unet: UNet2DConditionModel) -> None:
+    sample, timestep, reference = inputs()
+    sizes = ((32, 16, 8), (32, 8, 4), (32, 4, 2), (64, 2, 1), (64, 2, 1))
+    nothing = [torch.zeros(2, 3, *size) for size in sizes]
+    last = [*nothing[:-1], torch.randn(2, 3, *sizes[-1])]
+    entered: list[Tensor] = []
+    first_of_decoder = unet.up_blocks[0].resnets[0].norm1
+    handle = first_of_decoder.register_forward_hook(lambda *called: entered.append(called[1][0]))
+    for pose in (nothing, last):
+        DenoisingUNet(unet, None)(sample, timestep, reference, pose)
+    handle.remove()
+    skipped = (entered[1] - entered[0])[:, 64:]
+    torch.testing.assert_close(skipped, last[-1].flatten(0, 1), rtol=0, atol=1e-5)
+
+
+@torch.no_grad()
+def test_motion_modules_normalise_each_frame_by_itself() -> None:
+    torch.manual_seed(0)
+    module: Any = make_motion_modules((32,), MOTION)[0]
+    for parameter in module.proj_out.parameters():
+        nn.init.normal_(parameter)
+    block = module.transformer_blocks[0]
+    for attention in (block.attn1, block.attn2):
+        for parameter in attention.to_out.parameters():
+            nn.init.zeros_(parameter)
+    video = torch.randn(3, 32, 4, 4)
+    other = video * torch.tensor([1.0, 1.0, 100.0])[:, None, None, None]
+    torch.testing.assert_close(module(video, num_frames=3)[:2], module(other, num_frames=3)[:2])
+
+
+def test_motion_modules_whose_heads_do_not_divide_the_channels_are_refused() -> None:
+    with pytest.raises(ValueError, match="motion modules' 3 heads"):
+        make_motion_adapter(SETTINGS.channels, MotionSettings(heads=3))
+
+
+def test_checkpointing_runs_layers_again_and_gives_the_same_gradients(unet: UNet2DConditionModel) -> None:
     network = video_network(unet, "shared")
     sample, timestep, reference = inputs()
-    gradients = []
+    gradients, runs = [], []
+    count = [unet.up_blocks[3].resnets[0].conv1, unet.mid_block.resnets[0].conv1]
+    handles = [module.register_forward_hook(lambda *called: runs.append(called[0])) for module in count]
     for checkpointing in (False, True):
         network.gradient_checkpointing = checkpointing
         network.zero_grad()
@@ -132,6 +208,10 @@ def test_checkpointing_gives_the_same_gradients(unet: UNet2DConditionModel) -> N
         network(sample, timestep, replace(reference, bank=bank)).square().sum().backward()
         gradients.append([each.grad.clone() for each in network.parameters() if each.grad is not None])
     network.zero_grad()
+    for handle in handles:
+        handle.remove()
+    # Two networks share the layers: two runs each without, and four with.
+    assert len(runs) == 2 * 2 + 2 * 4
     assert len(gradients[0]) == len(gradients[1])
     for one, other in zip(*gradients, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
