@@ -84,6 +84,7 @@ class DenoisingUNet(nn.Module):
 def _check_sizes(
     batch: int, frames: int, timestep: Tensor, reference: Reference, pose: Sequence[Tensor]
 ) -> None:
+    sizes: list[tuple[str, tuple[int, ...], tuple[int, ...]]]
     sizes = [("timestep", timestep.shape, (batch,)), ("tokens", reference.tokens.shape[:1], (batch,))]
     bank = reference.bank or {}
     sizes += [(f"bank at {place}", entry.shape[:1], (batch,)) for place, entry in bank.items()]

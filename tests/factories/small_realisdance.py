@@ -26,7 +26,7 @@ class Inputs:
     latent: Tensor
     features: Tensor
 
-    def __call__(self, network: RealisDance, kept: Tensor | None = None) -> Tensor:
+    def __call__(self, network: nn.Module, kept: Tensor | None = None) -> Tensor:
         return network(self.sample, self.timestep, self.conditions, self.latent, self.features, kept)
 
 

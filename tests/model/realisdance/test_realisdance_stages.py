@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
+import torch.distributed as distributed
+from torch.nn.parallel import DistributedDataParallel
 
 from model.realisdance.network import RealisDanceSettings
 from model.realisdance.training_stages import STAGES, freeze_others
@@ -45,3 +49,17 @@ def test_a_stage_unfreezes_what_another_froze() -> None:
     first = freeze_others(network, STAGES["images"])
     freeze_others(network, STAGES["videos"])
     assert list(map(id, freeze_others(network, STAGES["images"]))) == list(map(id, first))
+
+
+def test_images_train_in_parallel(tmp_path: Path) -> None:
+    """Every parameter that is not frozen must get a gradient, or the second step fails."""
+    distributed.init_process_group("gloo", init_method=f"file://{tmp_path / 'meet'}", rank=0, world_size=1)
+    try:
+        network = as_if_trained(untrained(IMAGES))
+        freeze_others(network, STAGES["images"])
+        network.enable_gradient_checkpointing()
+        parallel = DistributedDataParallel(network)
+        for _ in range(2):
+            some_inputs(frames=1)(parallel).square().mean().backward()  # type: ignore[no-untyped-call]
+    finally:
+        distributed.destroy_process_group()
