@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import ParamSpec, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -36,6 +37,10 @@ TOLERANCE = 1e-3
 
 SMALL = RealisDanceSettings(unet=UNetSettings((32, 64, 128, 128), 4, 64), motion=MotionSettings())
 FULL = RealisDanceSettings()
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -109,39 +114,43 @@ def our_step(network: RealisDance, video: Video, kept: tuple[Tensor, Reference, 
     return predict_video(network, video.sample, video.timestep, *kept, SCALE, windows)
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """Of the clock."""
+def timed(work: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> tuple[float, T]:
+    """Seconds of the clock, and what the work gave."""
     begun = time.perf_counter()
-    work()
-    return time.perf_counter() - begun
+    result = work(*arguments, **options)
+    return time.perf_counter() - begun, result
+
+
+def check(found: Tensor, expected: Tensor) -> None:
+    """Raises AssertionError unless the two are the same up to rounding."""
+    error = float((found - expected).abs().max() / expected.abs().max())
+    assert error < TOLERANCE, f"the two ways differ by {error:.1e} of the largest value"
 
 
 @torch.inference_mode()
 def main() -> None:
-    """Print the seconds of a step and the ratio, after asserting equal outputs. `full`: the released size."""
+    """Print the seconds of a step and the ratios, after asserting equal outputs."""
     full = "full" in sys.argv[1:]
-    settings, size = (FULL, (16, 12)) if full else (SMALL, (12, 8))
+    settings, size, rounds = (FULL, (16, 12), 1) if full else (SMALL, (12, 8), ROUNDS)
     network, video = made_network(settings), made_video(settings, *size)
-    kept = once(network, video)
-    expected, found = released_way(network, video), our_step(network, video, kept)
-    error = float((found - expected).abs().max() / expected.abs().max())
-    assert error < TOLERANCE, f"the two ways differ by {error:.1e} of the largest value"
-    theirs, with_reference, ours, before = [], [], [], []
-    for _ in range(1 if full else ROUNDS):
-        theirs.append(seconds(lambda: released_way(network, video)))
-        with_reference.append(seconds(lambda: released_way(network, video, kept[1])))
-        before.append(seconds(lambda: once(network, video)))
-        ours.append(seconds(lambda: our_step(network, video, kept)))
-    step = statistics.median(ours) + statistics.median(before) / STEPS
-    print(f"{'released' if full else 'small'} size, {FRAMES} frames of {8 * size[0]}x{8 * size[1]}:")
-    print(f"  released way {statistics.median(theirs):.2f} s a step, ours {step:.2f} s")
-    print(
-        f"  of which once per video {statistics.median(before):.2f} s / {STEPS}; outputs within {error:.1e}"
-    )
+    times: dict[str, list[float]] = {"released": [], "reference kept": [], "once": [], "ours": []}
+    for _ in range(rounds):
+        once_s, kept = timed(once, network, video)
+        released_s, expected = timed(released_way, network, video)
+        reference_s, same = timed(released_way, network, video, kept[1])
+        ours_s, found = timed(our_step, network, video, kept)
+        check(same, expected)
+        check(found, expected)
+        for side, taken in zip(times, (released_s, reference_s, once_s, ours_s), strict=True):
+            times[side].append(taken)
+    median = {side: statistics.median(taken) for side, taken in times.items()}
+    step = median["ours"] + median["once"] / STEPS
     suffix = "_full" if full else ""
-    alone = statistics.median(theirs) / statistics.median(with_reference)
+    print(f"{'released' if full else 'small'} size, {FRAMES} frames of {8 * size[0]}x{8 * size[1]}, seconds:")
+    print(", ".join(f"{side} {taken:.2f}" for side, taken in median.items()))
+    alone = median["released"] / median["reference kept"]
     print(f"ratio sampling_step{suffix}_of_the_reference_alone {alone:.3f}")
-    print(f"ratio sampling_step{suffix} {statistics.median(theirs) / step:.3f}")
+    print(f"ratio sampling_step{suffix} {median['released'] / step:.3f}")
 
 
 if __name__ == "__main__":

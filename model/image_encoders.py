@@ -6,18 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as nn_functional
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection, Dinov2Config, Dinov2Model
 
-from extractors.weights.checkpoint import check_state
-from model.unet.weight_files import read_state
-
-_Network = TypeVar("_Network", bound=nn.Module)
+from model.unet.weight_files import fill, read_state
 
 DINOV2_LARGE = {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "image_size": 518}
 CLIP_VIT_LARGE = {
@@ -39,8 +35,11 @@ _DINOV2_NAMES = (
 """transformers' names of today, and those of the published file."""
 
 
-def load_dinov2(path: Path, sizes: Mapping[str, int] = DINOV2_LARGE) -> Dinov2Model:
-    """DINOv2 with the weights of a file of facebook/dinov2-large, frozen.
+def load_dinov2(
+    path: Path, sizes: Mapping[str, int] = DINOV2_LARGE, dtype: torch.dtype = torch.float32
+) -> Dinov2Model:
+    """DINOv2 with the weights of a file of facebook/dinov2-large, frozen. dtype: of the network, whatever the
+    file's is.
 
     Raises WeightsError for a file that cannot be read, or whose weights are not the network's.
     """
@@ -49,12 +48,15 @@ def load_dinov2(path: Path, sizes: Mapping[str, int] = DINOV2_LARGE) -> Dinov2Mo
         state = {name.replace(published, ours): weight for name, weight in state.items()}
     with torch.device("meta"):
         network = Dinov2Model(Dinov2Config(**sizes))
-    return _frozen(network, state, path)
+    fill(network, state, path, dtype)
+    return network.requires_grad_(False).eval()
 
 
-def load_clip(path: Path, sizes: Mapping[str, int] = CLIP_VIT_LARGE) -> CLIPVisionModelWithProjection:
+def load_clip(
+    path: Path, sizes: Mapping[str, int] = CLIP_VIT_LARGE, dtype: torch.dtype = torch.float32
+) -> CLIPVisionModelWithProjection:
     """CLIP's image encoder with the weights of a file of openai/clip-vit-large-patch14, frozen. The text
-    encoder's weights, which the file holds too, are left out.
+    encoder's weights, which the file holds too, are left out. dtype: of the network, whatever the file's is.
 
     Raises WeightsError for a file that cannot be read, or whose weights are not the network's.
     """
@@ -67,14 +69,8 @@ def load_clip(path: Path, sizes: Mapping[str, int] = CLIP_VIT_LARGE) -> CLIPVisi
         network = CLIPVisionModelWithProjection(CLIPVisionConfig(**sizes))
     embeddings = network.vision_model.embeddings
     embeddings.position_ids = torch.arange(embeddings.num_positions)[None]  # the only buffer, in no file
-    return _frozen(network, state, path)
-
-
-def _frozen(network: _Network, state: Mapping[str, Any], path: Path) -> _Network:
-    check_state(network, state, path)
-    own = {name: weight.to(torch.float32, copy=True) for name, weight in state.items()}
-    network.load_state_dict(own, assign=True)
-    return network.eval().requires_grad_(False)
+    fill(network, state, path, dtype)
+    return network.requires_grad_(False).eval()
 
 
 def prepared(
@@ -85,7 +81,11 @@ def prepared(
 ) -> Float[Tensor, "batch 3 height width"]:
     """RGB images in [-1, 1], of any size, as an encoder takes them. size: height and width, to which they are
     squeezed. mean, std: of the images that it was trained on, RGB in [0, 1].
+
+    They are float32, in which the CPU can resize; the encoders take them into their own type.
     """
-    resized = nn_functional.interpolate(images, size, mode="bicubic", align_corners=False, antialias=True)
+    resized = nn_functional.interpolate(
+        images.float(), size, mode="bicubic", align_corners=False, antialias=True
+    )
     of_mean, of_std = (resized.new_tensor(each)[:, None, None] for each in (mean, std))
     return ((resized.clamp(-1, 1) + 1) / 2 - of_mean) / of_std

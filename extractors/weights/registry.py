@@ -373,14 +373,15 @@ _ALL = (
     ),
     Weight(
         name="arcface",
-        files=("backbone.pth",),
+        files=("arcface_backbone.pth",),
         purpose="models: ArcFace, for HIA's loss of faces; a ResNet of depth 50 or 100, as you choose",
         presets=(),
         address="https://github.com/deepinsight/insightface/tree/master/recognition/arcface_torch#model-zoo",
         licence="InsightFace's, for non-commercial research",
         code="MIT",
         commercial="no",
-        note="The publisher has one folder for each data set and depth; give its backbone.pth.",
+        note="The publisher has one folder for each data set and depth; import its backbone.pth with "
+        "--as arcface.",
         by_hand=True,
     ),
 )

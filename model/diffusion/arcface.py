@@ -15,8 +15,9 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from extractors.weights.checkpoint import load_state, read_checkpoint
+from extractors.weights.checkpoint import load_state
 from extractors.weights.errors import WeightsError
+from model.unet.weight_files import read_state
 
 INPUT_SIDE = 112
 """Pixels of the aligned face, in both directions."""
@@ -29,9 +30,6 @@ BLOCKS: Mapping[int, tuple[int, int, int, int]] = MappingProxyType(
 """Blocks in each layer of the published depths."""
 
 _WIDTHS = (64, 128, 256, 512)
-
-_PARALLEL_PREFIX = "module."
-"""Before each name in a file that was saved by a network trained on several devices."""
 
 
 class Block(nn.Module):
@@ -61,7 +59,7 @@ class Block(nn.Module):
 
 
 class IResNet(nn.Module):
-    """Embeddings of aligned faces; `depth` is a key of `BLOCKS`.
+    """Embeddings of aligned faces. Raises ValueError for a depth that is not in `BLOCKS`.
 
     The published network has dropout before `fc`, which has no weights and does nothing once trained. The
     scale of `features`, the last BN, is 1 and was never trained.
@@ -69,6 +67,8 @@ class IResNet(nn.Module):
 
     def __init__(self, depth: int) -> None:
         super().__init__()
+        if depth not in BLOCKS:
+            raise ValueError(f"no ArcFace network of depth {depth} is known: choose from {[*BLOCKS]}")
         self.conv1 = nn.Conv2d(3, _WIDTHS[0], 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(_WIDTHS[0])
         self.prelu = nn.PReLU(_WIDTHS[0])
@@ -94,7 +94,7 @@ def load_arcface(path: Path) -> IResNet:
 
     Raises WeightsError where the file cannot be read, or is not of a network of `BLOCKS`.
     """
-    state = {name.removeprefix(_PARALLEL_PREFIX): value for name, value in read_checkpoint(path).items()}
+    state = read_state(path)
     network = IResNet(_depth(state, path))
     load_state(network, state, path)
     return network.requires_grad_(False).eval()

@@ -23,7 +23,14 @@ def restore_colours(
 
     Means and standard deviations (those of the population) are over all frames at once, so that the frames'
     differences in brightness remain. A channel of one value becomes the reference's mean.
+
+    Raises ValueError for whole numbers, which are in neither range.
     """
+    if not (video.is_floating_point() and reference.is_floating_point()):
+        raise ValueError(
+            f"video and reference are of {video.dtype} and {reference.dtype}: give both as floats in the "
+            f"range {value_range}"
+        )
     low, high = value_range
     video, reference = video.float().clamp(low, high), reference.float().clamp(low, high)
     spread, mean = torch.std_mean(video, dim=(1, 3, 4), correction=0, keepdim=True)

@@ -5,7 +5,8 @@ ArcFace looks at faces that were turned, scaled and shifted so that five points 
 corners of the mouth) come as near as they can to fixed places in an image of 112x112 pixels. Here the points
 come from the 133 keypoints, and the sampling lets gradients through to the image.
 
-Points are (x, y) in pixels, and a pixel's centre lies at whole numbers, as InsightFace's alignment has it.
+Points are (x, y) in pixels. Of keypoints pixel i reaches from i to i + 1, as everywhere in this project; of
+`FacePoints` and the template its centre lies at i, as InsightFace's alignment has it.
 Inside, a point is the complex number x + iy: turning and scaling is then one product; a reflection is none.
 """
 
@@ -20,7 +21,7 @@ from torch.nn import functional
 
 from model.diffusion.arcface import INPUT_SIDE
 from model.diffusion.losses import at_least_float32, mean_of_counted
-from model.diffusion.regions import CONFIDENCE_THRESHOLD
+from model.diffusion.regions import CONFIDENCE_THRESHOLD, checked_keypoints
 from renderers.wholebody import FACE
 
 TEMPLATE = (
@@ -48,7 +49,9 @@ _USED = [*range(36, 48), _NOSE_TIP, _LEFT_CORNER_IN_IMAGE, _RIGHT_CORNER_IN_IMAG
 
 @dataclass(frozen=True)
 class FacePoints:
-    """Five points of each face, in pixels of its image, and whether a face can be known by them."""
+    """Five points of each face, in pixels of its image, the first of which has its centre at (0, 0), and
+    whether a face can be known by them.
+    """
 
     points: Float[Tensor, "*batch 5 2"]
     usable: Bool[Tensor, "*batch"]
@@ -74,15 +77,17 @@ def face_points(
     keypoints are in pixels of a frame of `source_size` (height, width), confidence is in [0, 1]. A face is
     usable if each keypoint that its points are made of has at least the threshold's confidence, the five
     points lie in the image, they look like a face (`SMALLEST_FIT`), and it is large enough (`SMALLEST_CROP`).
-    Points of a face that is not usable are the template's.
+    Points of a face that is not usable are the template's. Raises ValueError for keypoints or confidence of
+    other shapes.
     """
+    keypoints = checked_keypoints(keypoints, confidence)
     (height, width), (source_height, source_width) = size, source_size
     points = five_points(keypoints[..., FACE, :])
-    points = points * points.new_tensor((width / source_width, height / source_height))
+    points = points * points.new_tensor((width / source_width, height / source_height)) - 0.5
     template = points.new_tensor(TEMPLATE)
     found = (confidence[..., FACE][..., _USED] >= threshold).all(-1)
     # False for NaN too.
-    inside = ((points >= 0) & (points <= points.new_tensor((width - 1, height - 1)))).all(-1).all(-1)
+    inside = ((points >= -0.5) & (points <= points.new_tensor((width, height)) - 0.5)).all(-1).all(-1)
     points = points.where((found & inside)[..., None, None], template)
     placed, wanted = _centred(_complex(points)), _centred(_complex(template))
     correlation = (placed.conj() * wanted).sum(-1).abs()

@@ -28,7 +28,7 @@ def denoising_loss(
             f"weights are of shape {tuple(weights.shape)}: give one for each of {len(predicted)}"
         )
     errors = (at_least_float32(predicted) - at_least_float32(target)).square().flatten(1).mean(1)
-    return (errors if weights is None else errors * weights).mean()
+    return (errors if weights is None else errors * weights.to(errors)).mean()
 
 
 def regional_loss(

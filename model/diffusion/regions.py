@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from model.diffusion.losses import at_least_float32
 from renderers.wholebody import FACE, LEFT_HAND, RIGHT_HAND
 
 CONFIDENCE_THRESHOLD = 0.3
@@ -54,6 +55,20 @@ def hand_mask(
     return _mask(keypoints, confidence, (LEFT_HAND, RIGHT_HAND), size, source_size, threshold)
 
 
+def checked_keypoints(
+    keypoints: Float[Tensor, "*batch 133 2"], confidence: Float[Tensor, "*batch 133"]
+) -> Float[Tensor, "*batch 133 2"]:
+    """The keypoints in float32 at least, as half precision tells no pixels of a large frame apart. Raises
+    ValueError for other shapes.
+    """
+    if keypoints.shape[-2:] != (133, 2) or confidence.shape != keypoints.shape[:-1]:
+        raise ValueError(
+            f"keypoints and confidence are of shapes {tuple(keypoints.shape)} and {tuple(confidence.shape)}, "
+            "not (..., 133, 2) and (..., 133): give the arrays of poses.npz"
+        )
+    return at_least_float32(keypoints)
+
+
 def _mask(
     keypoints: Float[Tensor, "*batch 133 2"],
     confidence: Float[Tensor, "*batch 133"],
@@ -62,11 +77,7 @@ def _mask(
     source_size: tuple[int, int],
     threshold: float,
 ) -> Float[Tensor, "*batch 1 height width"]:
-    if keypoints.shape[-2:] != (133, 2) or confidence.shape != keypoints.shape[:-1]:
-        raise ValueError(
-            f"keypoints and confidence are of shapes {tuple(keypoints.shape)} and {tuple(confidence.shape)}, "
-            "not (..., 133, 2) and (..., 133): give the arrays of poses.npz"
-        )
+    keypoints = checked_keypoints(keypoints, confidence)
     (height, width), (source_height, source_width) = size, source_size
     scale = keypoints.new_tensor((width / source_width, height / source_height))
     counted = (confidence >= threshold) & keypoints.isfinite().all(-1)

@@ -15,9 +15,12 @@ from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 from jaxtyping import Float
 from torch import Tensor
 
-from model.diffusion.prediction import Prediction
+from model.diffusion.prediction import Prediction, check_prediction
 
 FIRST_BETA, LAST_BETA = 0.00085, 0.012
+"""Stable Diffusion's, and HIA's."""
+
+STEPS = 1000
 """Stable Diffusion's, and HIA's."""
 
 Kind = Literal["linear", "scaled_linear", "literal"]
@@ -49,20 +52,22 @@ class NoiseSchedule:
     prediction: Prediction = "epsilon"
 
     def __post_init__(self) -> None:
-        for name, value, known in (
-            ("kind", self.kind, get_args(Kind)),
-            ("prediction", self.prediction, get_args(Prediction)),
-        ):
-            if value not in known:
-                raise ValueError(
-                    f"a noise schedule's {name} cannot be {value!r}: choose from {', '.join(known)}"
-                )
+        check_prediction(self.prediction)
+        if self.kind not in get_args(Kind):
+            raise ValueError(
+                f"a noise schedule's kind cannot be {self.kind!r}: choose from {', '.join(get_args(Kind))}"
+            )
         if not 0 < self.gamma <= 1:
             raise ValueError(
                 f"a noise schedule's gamma is {self.gamma}: 0 < gamma <= 1 is needed (1: no shift)"
             )
         if self.zero_terminal and self.prediction == "epsilon":
             raise ValueError("under a zero terminal SNR epsilon says too little: set prediction to v or x0")
+
+    @property
+    def timesteps(self) -> range:
+        """All that there are: as many as `schedule_betas` has betas."""
+        return range(STEPS + (self.kind == "literal"))
 
 
 REALISDANCE_SCHEDULE = NoiseSchedule(zero_terminal=True, prediction="v")
@@ -72,8 +77,14 @@ HIA_SCHEDULE = NoiseSchedule(kind="linear", gamma=0.5)
 """gamma is not published: 0.5 is this project's choice."""
 
 
-def schedule_betas(schedule: NoiseSchedule, steps: int = 1000) -> Float[Tensor, "timesteps"]:
-    """The schedule's betas, in (0, 1]: `steps` of them, one more for `literal`."""
+def schedule_betas(schedule: NoiseSchedule, steps: int = STEPS) -> Float[Tensor, "timesteps"]:
+    """The schedule's betas, in (0, 1]: `steps` of them, one more for `literal`. Raises ValueError for fewer
+    than 2 steps, of which there is no line from the first to the last.
+    """
+    if steps < 2:
+        raise ValueError(
+            f"a noise schedule of {steps} steps has no first and last beta: 2 or more are needed"
+        )
     if schedule.kind == "literal":
         betas = literal_shifted_betas(schedule.gamma, steps)
     else:
@@ -83,12 +94,12 @@ def schedule_betas(schedule: NoiseSchedule, steps: int = 1000) -> Float[Tensor, 
     return rescale_zero_terminal_snr(betas) if schedule.zero_terminal else betas
 
 
-def linear_betas(steps: int = 1000) -> Float[Tensor, "steps"]:
+def linear_betas(steps: int = STEPS) -> Float[Tensor, "steps"]:
     """Evenly spaced betas (Ho et al., NeurIPS 2020), between Stable Diffusion's ends."""
     return torch.linspace(FIRST_BETA, LAST_BETA, steps, dtype=torch.float64)
 
 
-def scaled_linear_betas(steps: int = 1000) -> Float[Tensor, "steps"]:
+def scaled_linear_betas(steps: int = STEPS) -> Float[Tensor, "steps"]:
     """Betas whose roots are evenly spaced: Stable Diffusion's."""
     return torch.linspace(FIRST_BETA**0.5, LAST_BETA**0.5, steps, dtype=torch.float64) ** 2
 
@@ -99,7 +110,7 @@ def shifted_betas(betas: Float[Tensor, "steps"], gamma: float) -> Float[Tensor, 
     return 1 - torch.cat((bars[:1], bars[1:] / bars[:-1]))
 
 
-def literal_shifted_betas(gamma: float, steps: int = 1000) -> Float[Tensor, "steps_plus_one"]:
+def literal_shifted_betas(gamma: float, steps: int = STEPS) -> Float[Tensor, "steps_plus_one"]:
     """HIA's Algorithm 1 as printed, over t = 0..T: T + 1 betas, of which beta_1..beta_T are linear before the
     shift and beta_0 lies on the same line.
 

@@ -16,6 +16,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from model.diffusion.losses import at_least_float32
+
 Shift = Literal["none", "bit_reversed", "random"]
 
 
@@ -23,7 +25,7 @@ Shift = Literal["none", "bit_reversed", "random"]
 class WindowSchedule:
     """Where the windows of each denoising step lie; the defaults are RealisDance's released sampler's.
 
-    Raises ValueError for an unknown shift, and unless 0 <= overlap < size.
+    Raises ValueError for an unknown shift, unless 0 <= overlap < size, and for a negative seed.
     """
 
     size: int = 16
@@ -54,6 +56,8 @@ class WindowSchedule:
                 f"windows of {self.size} frames cannot overlap by {self.overlap}: the overlap must be at "
                 "least 0 and less than the size"
             )
+        if self.seed < 0:
+            raise ValueError(f"windows cannot shift by the seed {self.seed}: give 0 or more")
 
 
 REALISDANCE_WINDOWS = WindowSchedule()
@@ -66,8 +70,10 @@ def step_windows(schedule: WindowSchedule, frames: int, step: int) -> Int[np.nda
     """The frames of each window, by index, at denoising step `step` (from 0) for a video of `frames` frames.
 
     Every frame is in at least one window. A window holds min(frames, size) frames, none of them twice. Raises
-    ValueError for a video of no frames.
+    ValueError for a video of no frames, and for a negative step.
     """
+    if step < 0:
+        raise ValueError(f"windows have no denoising step {step}: steps count from 0")
     if frames < 1:
         raise ValueError(f"a video of {frames} frames has no windows: at least 1 frame is needed")
     if frames <= schedule.size:
@@ -87,22 +93,29 @@ def average_windows(
     predictions: Sequence[Float[Tensor, "batch size *dims"]],
     frames: int,
 ) -> Float[Tensor, "batch frames *dims"]:
-    """Each frame's mean over the windows that it is in; one prediction a window, in the windows' order.
+    """Each frame's mean over the windows that it is in; one prediction a window, in the windows' order. It is
+    of the predictions' type, and summed in float32 at least.
 
-    Raises ValueError where the windows do not cover the video, or are not as many as the predictions.
+    Raises ValueError where the windows do not cover the video, or the predictions are not theirs.
     """
+    shapes = {tuple(prediction.shape) for prediction in predictions}
+    if len(predictions) != len(windows) or [shape[1:2] for shape in shapes] != [windows.shape[1:]]:
+        raise ValueError(
+            f"{len(predictions)} predictions of shapes {sorted(shapes)} are not those of {len(windows)} "
+            f"windows of {windows.shape[1]} frames: give one for each, all of one shape (batch, frames, ...)"
+        )
     counts = np.bincount(windows.ravel(), minlength=frames)
     if len(counts) > frames or not counts.all():
         raise ValueError(
             f"the windows are not those of a video of {frames} frames: their last frame is {windows.max()}, "
             f"and frames {np.flatnonzero(counts == 0).tolist()} are in none; take them from step_windows"
         )
-    batch, _, *dims = predictions[0].shape
-    total = predictions[0].new_zeros(batch, frames, *dims)
+    first = at_least_float32(predictions[0])
+    total = first.new_zeros(len(first), frames, *first.shape[2:])
     for window, prediction in zip(windows, predictions, strict=True):
-        total.index_add_(1, torch.from_numpy(window).to(total.device), prediction)
+        total.index_add_(1, torch.from_numpy(window).to(total.device), prediction.to(total.dtype))
     divisors = torch.from_numpy(counts).to(total)
-    return total / divisors.reshape(-1, *[1] * (total.ndim - 2))
+    return (total / divisors.reshape(-1, *[1] * (total.ndim - 2))).to(predictions[0].dtype)
 
 
 def _shift(schedule: WindowSchedule, frames: int, step: int) -> int:

@@ -11,7 +11,7 @@ from typing import Literal, get_args
 
 from torch import nn
 
-from model.diffusion.prediction import ALL_TIMESTEPS, REGIONAL_TIMESTEPS
+from model.diffusion.prediction import REGIONAL_TIMESTEPS
 from model.hia.network import HIA
 
 Part = Literal["appearance_encoder", "controlnet", "unet", "temporal_layers"]
@@ -24,8 +24,8 @@ class TrainingStage:
     trains: the other parts are frozen. iterations: steps of training. batch: images, or clips where temporal
     layers are trained, over all GPUs; accumulation: how many batches make up one update. (That the paper's 32
     are those of one of the 4 batches is a reading.) resolution: of each side of the images, 1 for 512x896.
-    timesteps: the noise's. regional_losses: on face and hands of the decoded image. static_images: whether
-    some clips are one image repeated, as in MagicAnimate.
+    timesteps: the noise's; None: all of the schedule's. regional_losses: on face and hands of the decoded
+    image. static_images: whether some clips are one image repeated, as in MagicAnimate.
     """
 
     trains: tuple[Part, ...]
@@ -33,7 +33,7 @@ class TrainingStage:
     batch: int
     accumulation: int = 1
     resolution: float = 1.0
-    timesteps: range = ALL_TIMESTEPS
+    timesteps: range | None = None
     regional_losses: bool = False
     static_images: bool = False
 

@@ -11,13 +11,12 @@ from pathlib import Path
 
 import safetensors.torch
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from extractors.weights.checkpoint import check_state
 from model.realisdance.network import RealisDance, RealisDanceSettings
 from model.realisdance.pose_guider import guider_widths
 from model.unet.settings import make_motion_adapter, make_motion_modules
-from model.unet.weight_files import read_state
+from model.unet.weight_files import fill, read_state
 from model.unet.weight_names import animatediff_names, from_file, to_file
 
 _PARTS = (
@@ -42,13 +41,15 @@ def released_names(name: str) -> tuple[str, ...]:
     return animatediff_names(name) if "motion_modules" in name else (name,)
 
 
-def released_state(network: RealisDance) -> dict[str, Tensor]:
-    """The network's weights under the released names."""
+def released_state(network: nn.Module) -> dict[str, Tensor]:
+    """The weights of a `RealisDance` under the released names; it may be compiled, or wrapped for several
+    devices.
+    """
     return to_file(network.state_dict(), released_names)
 
 
-def write_checkpoint(network: RealisDance, path: Path) -> None:
-    """Write the weights as safetensors, under the released names."""
+def write_checkpoint(network: nn.Module, path: Path) -> None:
+    """Write the weights as safetensors, as `released_state` gives them."""
     safetensors.torch.save_file(released_state(network), path)
 
 
@@ -59,7 +60,7 @@ def load_checkpoint(
 
     settings: of the network; by default the released one's second stage. If they ask for motion modules and
     the file has none, as that of the first stage has not, the network starts with untrained ones. dtype: of
-    the network, whatever the file's is.
+    the network, whatever the file's is; the fixed tables of positions are rounded to it too, and so written.
 
     Raises WeightsError for a file that cannot be read, or whose weights are not the network's.
     """
@@ -70,8 +71,7 @@ def load_checkpoint(
     own = from_file(state, network.state_dict(), released_names, path)
     if not any("motion_modules" in name for name in state):
         own |= _untrained_motion(settings)
-    check_state(network, own, path)
-    network.load_state_dict({name: weight.to(dtype, copy=True) for name, weight in own.items()}, assign=True)
+    fill(network, own, path, dtype)
     return network
 
 

@@ -36,8 +36,8 @@ def start_motion(denoiser: DenoisingUNet, path: Path) -> None:
 
 
 def load_motion_modules(motion: MotionAdapter, path: Path) -> None:
-    """Give motion modules the weights of a file, or of a folder as diffusers writes it. Of a file of a whole
-    UNet its motion modules are taken.
+    """Give motion modules the weights of a file, or of a folder as diffusers writes it. Of a whole
+    video UNet in AnimateDiff's names its motion modules are taken.
 
     Raises WeightsError for what cannot be read, and for a file of other settings than the network's, with
     those that would fit.

@@ -18,12 +18,11 @@ from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
-from extractors.weights.checkpoint import check_state
 from extractors.weights.errors import WeightsError
 from model.unet.settings import UNetSettings, make_unet
-from model.unet.weight_files import check_config, read_state, weights_file
+from model.unet.weight_files import check_config, fill, read_state, weights_file
 
 VAE_CHANNELS = (128, 256, 512, 512)
 """Of the published VAE's four levels."""
@@ -60,7 +59,7 @@ def load_unet(
     _check_family(state, settings, file)
     if place.is_dir():
         check_config(place, unet.config)
-    _fill(unet, state, file, dtype)
+    fill(unet, state, file, dtype)
     return unet
 
 
@@ -88,7 +87,7 @@ def load_vae(
     if place.is_dir():
         check_config(place, vae.config)
     state = _vae_state(read_state(file), vae.config, file)
-    _fill(vae, state, file, dtype)
+    fill(vae, state, file, dtype)
     return vae.requires_grad_(False).eval()
 
 
@@ -98,12 +97,13 @@ def encode(
     generator: torch.Generator | None = None,
     at_once: int = 8,
 ) -> Float[Tensor, "*batch 4 height//8 width//8"]:
-    """Latents of RGB images in [-1, 1], scaled as the UNet takes them (by 0.18215).
+    """Latents of RGB images in [-1, 1], scaled as the UNet takes them (by 0.18215), in the images' type; the
+    VAE computes in its own.
 
     generator: draws them from the VAE's distribution, as in training; None takes its mean. at_once: images
     that are encoded together, which bounds the memory and changes nothing else.
 
-    Raises ValueError for a height or width that the VAE does not divide.
+    Raises ValueError for a side that the VAE does not divide, for no images, and for whole numbers.
     """
     step = 2 ** (len(vae.config["block_out_channels"]) - 1)
     if images.shape[-2] % step or images.shape[-1] % step:
@@ -111,24 +111,36 @@ def encode(
             f"images of {images.shape[-2]}x{images.shape[-1]} (height x width): the VAE takes multiples of "
             f"{step}; resize or crop them."
         )
-    each = images.reshape(-1, *images.shape[-3:])
+    parts = _parts(images, vae.dtype, at_once)
     distribution = DiagonalGaussianDistribution(
-        torch.cat([vae.encode(some).latent_dist.parameters for some in torch.split(each, at_once)])
+        torch.cat([vae.encode(part).latent_dist.parameters for part in parts])
     )
     latents = distribution.mode() if generator is None else distribution.sample(generator)
-    return (latents * vae.config["scaling_factor"]).view(*images.shape[:-3], *latents.shape[1:])
+    latents = (latents * vae.config["scaling_factor"]).to(images.dtype)
+    return latents.view(*images.shape[:-3], *latents.shape[1:])
 
 
 def decode(
     vae: AutoencoderKL, latents: Float[Tensor, "*batch 4 height width"], at_once: int = 8
 ) -> Float[Tensor, "*batch 3 8*height 8*width"]:
-    """RGB images of scaled latents, about in [-1, 1] and not clipped; gradients reach the latents.
+    """RGB images of scaled latents, about in [-1, 1] and not clipped, in the latents' type; the VAE computes
+    in its own. Gradients reach the latents.
 
-    at_once: images that are decoded together.
+    at_once: images that are decoded together. Raises ValueError for no latents.
     """
-    each = latents.reshape(-1, *latents.shape[-3:]) / vae.config["scaling_factor"]
-    images = torch.cat([vae.decode(some).sample for some in torch.split(each, at_once)])
+    parts = _parts(latents / vae.config["scaling_factor"], vae.dtype, at_once)
+    images = torch.cat([vae.decode(part).sample for part in parts]).to(latents.dtype)
     return images.view(*latents.shape[:-3], *images.shape[1:])
+
+
+def _parts(images: Float[Tensor, "*batch _ _ _"], dtype: torch.dtype, at_once: int) -> tuple[Tensor, ...]:
+    """The images, one behind the other, in batches of so many."""
+    if at_once < 1 or not images.numel() or not images.is_floating_point():
+        raise ValueError(
+            f"{at_once} images at once, of {images.dtype} of shape {tuple(images.shape)}: the VAE takes 1 or "
+            "more, of floats."
+        )
+    return torch.split(images.to(dtype).reshape(-1, *images.shape[-3:]), at_once)
 
 
 def _component(path: Path, name: str) -> Path:
@@ -177,10 +189,18 @@ def _converted(
     path: Path,
 ) -> dict[str, Any]:
     """Weights in diffusers' names. What it has no name for keeps its own, so that a check tells of it."""
+    places: set[int] = set()
     for name, weight in state.items():
         if not isinstance(weight, Tensor) or not weight.numel():
             raise WeightsError(f"{path}: {name} is no weight: the file is damaged; get it again.")
-    converted = {name: weight for name, weight in convert(state, config).items() if weight is not None}
+        # What was converted is told by its place in memory, which two names may have in common.
+        state[name] = weight.clone() if weight.data_ptr() in places else weight
+        places.add(weight.data_ptr())
+    try:
+        found = convert(state, config)
+    except KeyError as error:
+        raise WeightsError(f"{path}: lacks {error.args[0]}: the file is incomplete; get it again.") from error
+    converted = {name: weight for name, weight in found.items() if weight is not None}
     known = {weight.data_ptr() for weight in converted.values()}
     return converted | {name: weight for name, weight in state.items() if weight.data_ptr() not in known}
 
@@ -192,7 +212,9 @@ def _check_family(state: Mapping[str, Any], settings: UNetSettings, path: Path) 
     if channels in (None, 4) and width in (None, settings.token_width):
         return
     family = (
-        "an inpainting or editing model's" if channels != 4 else _OTHER_FAMILIES.get(width or 0, "another")
+        "an inpainting or editing model's"
+        if channels not in (None, 4)
+        else _OTHER_FAMILIES.get(width or 0, "another")
     )
     raise WeightsError(
         f"{path}: is {family} UNet, with {channels} input channels and tokens of {width} numbers, and not 4 "
@@ -202,8 +224,3 @@ def _check_family(state: Mapping[str, Any], settings: UNetSettings, path: Path) 
 
 def _inputs(weight: Any) -> int | None:
     return weight.shape[1] if isinstance(weight, Tensor) and weight.ndim > 1 else None
-
-
-def _fill(network: nn.Module, state: Mapping[str, Any], path: Path, dtype: torch.dtype) -> None:
-    check_state(network, state, path)
-    network.load_state_dict({name: weight.to(dtype) for name, weight in state.items()}, assign=True)

@@ -28,6 +28,11 @@ _OF_BLOCK = (
 )
 
 
+def plain_name(name: str) -> str:
+    """A weight's name without what torch.compile and training on several devices put into it."""
+    return name.replace("_orig_mod.", "").removeprefix("module.")
+
+
 def animatediff_names(name: str) -> tuple[str, ...]:
     """What AnimateDiff calls a weight of diffusers' motion modules, `...motion_modules.0.norm.weight`."""
     name = re.sub(r"(motion_modules\.\d+)\.", r"\1.temporal_transformer.", name)
@@ -43,7 +48,7 @@ def from_file(state: Mapping[str, Any], own: Iterable[str], names: Names, path: 
     """What a file holds, under the names of `own`; what no weight here is called in the file keeps its name,
     and what the file lacks is left out, so that a check against a network tells of both.
 
-    Raises WeightsError if a weight's copies in the file differ.
+    Raises WeightsError if a weight's copies in the file differ, or if it is there by its name here too.
     """
     renamed = {}
     rest = dict(state)
@@ -56,14 +61,22 @@ def from_file(state: Mapping[str, Any], own: Iterable[str], names: Names, path: 
                 f"{path}: {' and '.join(names(name))} differ: these tables of positions are the same in the "
                 "weights that are known."
             )
+    twice = [name for name in rest if name in renamed]
+    if twice:
+        raise WeightsError(f"{path}: has {twice[0]} by two names: give a file of one network.")
     return renamed | rest
 
 
 def to_file(state: Mapping[str, Tensor], names: Names) -> dict[str, Tensor]:
-    """A network's weights under their names in a file, each in memory of its own."""
-    return {
-        other: weight.detach().clone().contiguous() for name, weight in state.items() for other in names(name)
-    }
+    """A network's weights under their names in a file, no two in the same memory. The network may be, or have
+    parts that are, compiled, or wrapped for several devices.
+    """
+    named = {}
+    for name, weight in state.items():
+        first, *others = names(plain_name(name))
+        named[first] = weight.detach().contiguous()
+        named |= {other: weight.detach().clone() for other in others}
+    return named
 
 
 def _differ(one: Any, other: Any) -> bool:

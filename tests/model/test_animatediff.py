@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from model.unet.animatediff import (
 )
 from model.unet.denoising_unet import DenoisingUNet
 from model.unet.settings import MotionSettings, UNetSettings, make_motion_adapter, make_unet
+from model.unet.weight_files import check_config
 
 CHANNELS = (32, 32, 64, 64)
 VERSIONS = {1: MotionSettings(24, 4), 2: MotionSettings(32, 4, mid=True), 3: MotionSettings(32, 4)}
@@ -125,6 +127,30 @@ def test_a_folder_of_diffusers_loads(tmp_path: Path) -> None:
     other = make_motion_adapter(CHANNELS, MotionSettings(32, 8, mid=True))
     with pytest.raises(WeightsError, match="motion_num_attention_heads is 4, not 8"):
         load_motion_modules(other, tmp_path)
+
+
+CONFIG = {
+    "_class_name": "MotionAdapter",
+    "_diffusers_version": "0.26.0.dev0",
+    "block_out_channels": [320, 640, 1280, 1280],
+    "conv_in_channels": None,
+    "motion_layers_per_block": 2,
+    "motion_max_seq_length": 32,
+    "motion_mid_block_layers_per_block": 1,
+    "motion_norm_num_groups": 32,
+    "motion_num_attention_heads": 8,
+    "use_motion_mid_block": False,
+}
+"""config.json of a published motion adapter, of AnimateDiff's version 3. PIA's has another first layer of the
+UNet besides, of 9 channels, which is no motion module."""
+
+
+def test_published_settings_fit(tmp_path: Path) -> None:
+    with torch.device("meta"):
+        motion = make_motion_adapter(UNetSettings().channels, MotionSettings())
+    for config in (CONFIG, CONFIG | {"conv_in_channels": 9}):
+        (tmp_path / "config.json").write_text(json.dumps(config))
+        check_config(tmp_path, motion.config)
 
 
 def test_a_file_of_another_version_says_what_would_fit(tmp_path: Path) -> None:

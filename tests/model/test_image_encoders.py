@@ -9,10 +9,19 @@ import pytest
 import safetensors.torch
 import torch
 from torch import Tensor
-from transformers import CLIPConfig, CLIPModel, Dinov2Config, Dinov2Model
+from transformers import (
+    CLIPConfig,
+    CLIPModel,
+    CLIPVisionConfig,
+    CLIPVisionModelWithProjection,
+    Dinov2Config,
+    Dinov2Model,
+)
 
 from extractors.weights.errors import WeightsError
-from model.image_encoders import CLIP_VIT_LARGE, DINOV2_LARGE, load_clip, load_dinov2
+from model.hia.image_tokens import image_tokens
+from model.image_encoders import CLIP_VIT_LARGE, DINOV2_LARGE, load_clip, load_dinov2, prepared
+from model.realisdance.image_tokens import image_features
 
 SMALL_DINOV2 = {**DINOV2_LARGE, "hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2}
 SMALL_CLIP = {
@@ -68,3 +77,42 @@ def test_a_smaller_encoder_does_not_fit(tmp_path: Path) -> None:
     safetensors.torch.save_file(Dinov2Model(Dinov2Config(**SMALL_DINOV2)).state_dict(), path)
     with pytest.raises(WeightsError, match=r"small.safetensors: does not fit Dinov2Model"):
         load_dinov2(path)
+
+
+@torch.no_grad()
+def test_an_encoder_is_of_the_wanted_type_and_owns_its_weights(tmp_path: Path) -> None:
+    network = Dinov2Model(Dinov2Config(**SMALL_DINOV2)).half()
+    path = tmp_path / "dinov2.safetensors"
+    safetensors.torch.save_file(published_dinov2(network.state_dict()), path)
+    loaded = {dtype: load_dinov2(path, SMALL_DINOV2, dtype) for dtype in (torch.bfloat16, torch.float16)}
+    path.write_bytes(bytes(path.stat().st_size))
+    for dtype, encoder in loaded.items():
+        state = encoder.state_dict()
+        for name, weight in network.state_dict().items():
+            assert state[name].dtype == dtype
+            assert torch.equal(state[name], weight.to(dtype)), name
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_images_and_encoders_may_be_of_half_precision(dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    dinov2 = Dinov2Model(Dinov2Config(**SMALL_DINOV2))
+    clip = CLIPVisionModelWithProjection(CLIPVisionConfig(**SMALL_CLIP))
+    images = torch.rand(1, 3, 40, 30) * 2 - 1
+    for encoded, encoder in ((image_features, dinov2), (image_tokens, clip)):
+        expected = encoded(encoder.eval(), images)
+        for other in (encoder, encoder.to(dtype)):
+            found = encoded(other, images.to(dtype))
+            assert (found - expected).abs().max() < 0.1 * expected.std()
+
+
+def test_a_fine_checkerboard_shrinks_to_grey_and_edges_stay_in_the_range() -> None:
+    rows, columns = torch.meshgrid(torch.arange(64), torch.arange(64), indexing="ij")
+    board = ((rows + columns) % 2 * 2.0 - 1).expand(1, 3, -1, -1)
+    plain = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+    grey = prepared(board, (10, 10), *plain)
+    torch.testing.assert_close(grey, torch.full_like(grey, 0.5), rtol=0, atol=0.02)
+    edge = torch.ones(1, 3, 8, 8)
+    edge[..., 4:] = -1
+    enlarged = prepared(edge, (64, 64), *plain)
+    assert enlarged.min() == 0 and enlarged.max() == 1

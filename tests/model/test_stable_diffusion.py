@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,8 @@ from extractors.weights.errors import WeightsError
 from model.realisdance.network import RealisDance, RealisDanceSettings
 from model.realisdance.pretrained import start_from_stable_diffusion
 from model.unet.settings import UNetSettings, make_unet
-from model.unet.stable_diffusion import decode, encode, load_unet, load_vae
+from model.unet.stable_diffusion import VAE_CHANNELS, decode, encode, load_unet, load_vae
+from model.unet.weight_files import check_config
 
 SMALL = UNetSettings((32, 32, 64, 64), 4, 32)
 CHANNELS = (32, 32, 32, 64)
@@ -202,6 +204,26 @@ def test_a_loaded_unet_computes_what_the_saved_one_does(pipeline: Path, unet: An
         torch.testing.assert_close(load_unet(pipeline, SMALL)(*inputs).sample, unet(*inputs).sample)
 
 
+def test_a_loaded_network_owns_its_weights(
+    single: State, unet: Any, vae: AutoencoderKL, tmp_path: Path
+) -> None:
+    """Whatever becomes of the file, in which weights may share memory or lie transposed."""
+    path = tmp_path / "model.ckpt"
+    tied, other = (f"model.diffusion_model.middle_block.{block}.out_layers.0.bias" for block in (0, 2))
+    across = "model.diffusion_model.time_embed.0.weight"
+    torch.save(single | {tied: single[other], across: single[across].T.contiguous().T}, path)
+    loaded, loaded_vae = load_unet(path, SMALL), load_vae(path, CHANNELS)
+    with path.open("r+b") as file:
+        file.write(bytes(path.stat().st_size))
+    check_same(loaded_vae, vae)
+    norms = [resnet.norm2.bias for resnet in loaded.mid_block.resnets]
+    with torch.no_grad():
+        norms[1].zero_()
+    assert torch.equal(norms[0], single[other])
+    first = loaded.time_embedding.linear_1.weight
+    assert torch.equal(first, unet.time_embedding.linear_1.weight) and first.is_contiguous()
+
+
 def test_half_precision_and_pickled_variants_load(pipeline: Path, unet: Any, tmp_path: Path) -> None:
     config = (pipeline / "unet" / "config.json").read_text()
     half = {name: weight.half() for name, weight in unet.state_dict().items()}
@@ -226,7 +248,8 @@ def test_a_vae_alone_loads_in_the_authors_names_and_in_old_ones_of_diffusers(
         for name, weight in single.items()
         if name.startswith("first_stage_model.")
     }
-    torch.save({"state_dict": alone | {"loss.logvar": torch.ones(1)}}, tmp_path / "alone.ckpt")
+    beside = {"loss.logvar": torch.ones(1), "model_ema.decay": torch.ones(1)}
+    torch.save({"state_dict": alone | beside}, tmp_path / "alone.ckpt")
     check_same(load_vae(tmp_path / "alone.ckpt", CHANNELS), vae)
     older = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
     state = dict(vae.state_dict())
@@ -258,6 +281,83 @@ def test_other_families_are_told(
     for path in (tmp_path, tmp_path / "single.ckpt"):
         with pytest.raises(WeightsError, match=rf"is {family} UNet.* give Stable Diffusion 1\.5's"):
             load_unet(path, SMALL)
+
+
+def test_the_family_is_told_without_the_first_layer(tmp_path: Path) -> None:
+    block = "model.diffusion_model.input_blocks.4.1.transformer_blocks.0"
+    torch.save({f"{block}.attn2.to_k.weight": torch.ones(64, 2048)}, tmp_path / "part.ckpt")
+    with pytest.raises(WeightsError, match="is Stable Diffusion XL's UNet"):
+        load_unet(tmp_path / "part.ckpt", SMALL)
+
+
+UNET_CONFIG = {
+    "_class_name": "UNet2DConditionModel",
+    "_diffusers_version": "0.6.0",
+    "act_fn": "silu",
+    "attention_head_dim": 8,
+    "block_out_channels": [320, 640, 1280, 1280],
+    "center_input_sample": False,
+    "cross_attention_dim": 768,
+    "down_block_types": [*["CrossAttnDownBlock2D"] * 3, "DownBlock2D"],
+    "downsample_padding": 1,
+    "flip_sin_to_cos": True,
+    "freq_shift": 0,
+    "in_channels": 4,
+    "layers_per_block": 2,
+    "mid_block_scale_factor": 1,
+    "norm_eps": 1e-05,
+    "norm_num_groups": 32,
+    "out_channels": 4,
+    "sample_size": 64,
+    "up_block_types": ["UpBlock2D", *["CrossAttnUpBlock2D"] * 3],
+}
+"""unet/config.json of Stable Diffusion 1.5."""
+
+VAE_CONFIG = {
+    "_class_name": "AutoencoderKL",
+    "_diffusers_version": "0.6.0",
+    "act_fn": "silu",
+    "block_out_channels": [128, 256, 512, 512],
+    "down_block_types": ["DownEncoderBlock2D"] * 4,
+    "in_channels": 3,
+    "latent_channels": 4,
+    "layers_per_block": 2,
+    "norm_num_groups": 32,
+    "out_channels": 3,
+    "sample_size": 512,
+    "up_block_types": ["UpDecoderBlock2D"] * 4,
+}
+"""vae/config.json of Stable Diffusion 1.5."""
+
+
+def test_published_settings_fit_with_those_that_have_no_effect(vae: AutoencoderKL, tmp_path: Path) -> None:
+    with torch.device("meta"):
+        unet = make_unet(UNetSettings())
+    for config in (UNET_CONFIG, UNET_CONFIG | {"upcast_attention": True}):
+        (tmp_path / "config.json").write_text(json.dumps(config))
+        check_config(tmp_path, unet.config)
+    for config in (VAE_CONFIG, VAE_CONFIG | {"force_upcast": False}):
+        (tmp_path / "config.json").write_text(json.dumps(config))
+        check_config(tmp_path, dict(vae.config) | {"block_out_channels": VAE_CHANNELS})
+
+
+def test_a_number_may_be_written_once_for_each_level(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"attention_head_dim": [8, 8, 8, 8], "only_cross_attention": [False] * 4}))
+    wanted = {"attention_head_dim": 8, "only_cross_attention": False, "block_out_channels": (32, 32)}
+    check_config(tmp_path, wanted)
+    for wrong in ({"attention_head_dim": [8, 8, 8, 4]}, {"block_out_channels": [32]}):
+        path.write_text(json.dumps(wrong))
+        with pytest.raises(WeightsError, match=r"\] is|is \[.*\], not"):
+            check_config(tmp_path, wanted)
+
+
+def test_lists_in_lists_without_end_are_told(tmp_path: Path) -> None:
+    """Also where they can just be read, and not compared or shown."""
+    for depth in (*range(800, 1000), 100_000):
+        (tmp_path / "config.json").write_text('{"layers_per_block": ' + "[" * depth + "]" * depth + "}")
+        with pytest.raises(WeightsError, match=r"config\.json: "):
+            check_config(tmp_path, {"layers_per_block": 2})
 
 
 def test_settings_that_no_shape_tells_are_read_from_the_folder(pipeline: Path, tmp_path: Path) -> None:
@@ -309,9 +409,44 @@ def test_what_is_missing_or_unknown_in_a_single_file_is_told(single: State, tmp_
         save(single | {"first_stage_model.encoder.mid.attn_1.q.weight": bad})
         with pytest.raises(WeightsError, match=r"encoder\.mid\.attn_1\.q\.weight is no weight"):
             load_vae(path, CHANNELS)
+    known = single["model.diffusion_model.out.0.bias"]
+    save(single | {"model.diffusion_model.out.0.extra": known})
+    with pytest.raises(WeightsError, match=r"1 unknown \(model\.diffusion_model\.out\.0\.extra\)"):
+        load_unet(path, SMALL)
     save(single)
     with pytest.raises(WeightsError, match=r"does not fit UNet2DConditionModel .* of another shape"):
         load_unet(path, UNetSettings((32, 64, 64, 64), 4, 32))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("model.diffusion_model.time_embed.0.bias", r"time_embedding\.linear_1\.bias"),
+        ("model.diffusion_model.input_blocks.0.0.weight", r"conv_in\.weight"),
+        ("model.diffusion_model.input_blocks.3.0.op.weight", r"downsamplers\.0\.conv\.weight"),
+        ("model.diffusion_model.middle_block.1.proj_in.weight", r"mid_block\.attentions\.0\.proj_in\.weight"),
+        ("model.diffusion_model.middle_block.2.in_layers.0.bias", r"mid_block\.resnets\.1\.norm1\.bias"),
+        ("model.diffusion_model.output_blocks.2.1.conv.weight", r"upsamplers\.0\.conv\.weight"),
+        ("model.diffusion_model.output_blocks.2.1.conv.bias", r"lacks output_blocks\.2\.1\.conv\.bias"),
+        ("model.diffusion_model.output_blocks.5.2.conv.bias", r"lacks output_blocks\.5\.2\.conv\.bias"),
+        ("model.diffusion_model.out.2.bias", r"conv_out\.bias"),
+        ("first_stage_model.encoder.down.1.downsample.conv.bias", r"downsamplers\.0\.conv\.bias"),
+        ("first_stage_model.encoder.mid.attn_1.q.weight", r"mid_block\.attentions\.0\.to_q\.weight"),
+        ("first_stage_model.decoder.up.2.upsample.conv.bias", r"lacks decoder\.up\.2\.upsample\.conv\.bias"),
+        ("first_stage_model.quant_conv.weight", r"quant_conv\.weight"),
+    ],
+)
+def test_whatever_weight_a_single_file_lacks_is_named(
+    name: str, said: str, single: State, tmp_path: Path
+) -> None:
+    part = name.split(".")[0]
+    kept = {other: weight for other, weight in single.items() if other.startswith(part) and other != name}
+    torch.save(kept, tmp_path / "model.ckpt")
+    with pytest.raises(WeightsError, match=said):
+        if part == "model":
+            load_unet(tmp_path / "model.ckpt", SMALL)
+        else:
+            load_vae(tmp_path / "model.ckpt", CHANNELS)
 
 
 def test_files_of_something_else_are_told(tmp_path: Path) -> None:
@@ -354,6 +489,23 @@ def test_latents_are_the_scaled_mean_and_do_not_depend_on_how_many_are_encoded_t
     torch.testing.assert_close(encode(vae, video, at_once=1), latents)
     with pytest.raises(ValueError, match=r"images of 20x16 .* multiples of 8"):
         encode(vae, torch.zeros(1, 3, 20, 16))
+    for images, at_once in ((video, 0), (video, -1), (video[:0], 8)):
+        with pytest.raises(ValueError, match="the VAE takes 1 or more"):
+            encode(vae, images, at_once=at_once)
+        with pytest.raises(ValueError, match="the VAE takes 1 or more"):
+            decode(vae, latents[: len(images)], at_once=at_once)
+    with pytest.raises(ValueError, match=r"of torch\.uint8 .* of floats"):
+        encode(vae, video.byte())
+
+
+def test_the_vae_may_be_of_another_precision_than_what_it_is_given(vae: AutoencoderKL) -> None:
+    image = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    latents, half = encode(vae, image), copy.deepcopy(vae).bfloat16()
+    for network, dtype in ((half, torch.float32), (vae, torch.bfloat16)):
+        found = encode(network, image.to(dtype)), decode(network, latents.to(dtype))
+        for result, expected in zip(found, (latents, decode(vae, latents)), strict=True):
+            assert result.dtype == dtype
+            assert (result - expected).abs().max() < 0.1 * expected.std()
 
 
 def test_drawn_latents_have_the_encoded_mean_and_variance(vae: AutoencoderKL) -> None:

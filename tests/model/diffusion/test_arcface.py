@@ -172,3 +172,8 @@ def test_a_file_that_lacks_a_weight_is_refused(tmp_path: Path) -> None:
     torch.save({name: torch.zeros(1) for name in names}, path)
     with pytest.raises(WeightsError, match=r"1 missing \(fc\.bias\)"):
         load_arcface(path)
+
+
+def test_an_unknown_depth_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"depth 51 is known: choose from \[18, 34, 50, 100\]"):
+        on_meta(51)

@@ -74,3 +74,18 @@ def test_what_lies_outside_the_range_is_clipped_before_it_counts() -> None:
     """As the released sampler clips the decoder's output."""
     video, reference = 3 * noise(1, 2, 3, 8, 8) - 1.5, 2 * noise(1, 3, 8, 8, seed=1) - 1
     assert restore_colours(video, reference).equal(restore_colours(video.clamp(-1, 1), reference))
+
+
+def test_a_spread_of_a_ten_thousandth_is_restored() -> None:
+    video, reference = 0.5 + 1e-4 * (noise(1, 3, 3, 32, 32) - 0.5), 0.3 + 0.4 * noise(1, 3, 32, 32, seed=1)
+    restored = restore_colours(video, reference, (0, 1))
+    torch.testing.assert_close(
+        restored.transpose(1, 2).flatten(2).std(2), reference.flatten(2).std(2), rtol=0.01, atol=0
+    )
+
+
+def test_whole_numbers_are_refused() -> None:
+    video, reference = noise(1, 1, 3, 8, 8), noise(1, 3, 8, 8)
+    for wrong in ((video.byte(), reference), (video, reference.byte())):
+        with pytest.raises(ValueError, match=r"torch\.uint8.* give both as floats in the range \(-1"):
+            restore_colours(*wrong)

@@ -177,7 +177,37 @@ def test_points_come_to_the_images_size() -> None:
     five = turned(template(), 1.2, 0.2, (30, 40))
     found = face_points(*a_face(five * 4), size=SIZE, source_size=(960, 800))
     assert bool(found.usable)
-    torch.testing.assert_close(found.points, five)
+    torch.testing.assert_close(found.points, five - 0.5)
+
+
+def test_a_frame_and_the_smaller_image_made_of_it_show_the_same_face() -> None:
+    """Of keypoints a pixel's centre lies at 0.5, and four pixels a side become one whose centre is theirs."""
+    frame = picture((pixel_grid(448, 448) + 0.5) / 4 - 0.5).float()[None]
+    keypoints = a_face(4 * (template() + 0.5))
+    image = nn.functional.avg_pool2d(frame, 4)
+    found = face_points(*keypoints, size=(112, 112), source_size=(448, 448))
+    small = aligned_faces(image, found.points[None])
+    torch.testing.assert_close(small, image, rtol=0, atol=1e-4)
+    points = face_points(*keypoints, size=(448, 448), source_size=(448, 448)).points
+    large = aligned_faces(frame, points[None])
+    torch.testing.assert_close(large[..., 2:-2, 2:-2], small[..., 2:-2, 2:-2], rtol=0, atol=0.01)
+
+
+def test_a_face_is_in_the_image_up_to_the_outer_edge_of_its_pixels() -> None:
+    five = template() + torch.tensor([30.0, 40.0])
+    five[:, 0] += 200 - five[:, 0].max()
+    for shift, usable in ((0.0, True), (0.01, False)):
+        keypoints = a_face(five + torch.tensor([shift, 0.0]))
+        assert bool(face_points(*keypoints, size=SIZE, source_size=SIZE).usable) == usable
+
+
+def test_half_precision_keypoints_give_points_and_other_shapes_are_refused() -> None:
+    keypoints, confidence = a_face(turned(template(), 1.2, 0.2, (30, 40)))
+    found = face_points(keypoints.bfloat16(), confidence, size=SIZE, source_size=SIZE)
+    expected = face_points(keypoints.bfloat16().float(), confidence, size=SIZE, source_size=SIZE)
+    assert bool(found.usable) and torch.equal(found.points, expected.points)
+    with pytest.raises(ValueError, match=r"\(68, 2\) and \(68,\), not \(\.\.\., 133, 2\)"):
+        face_points(keypoints[23:91], confidence[23:91], size=SIZE, source_size=SIZE)
 
 
 def unusable_faces() -> dict[str, tuple[Tensor, Tensor]]:
@@ -267,6 +297,13 @@ def test_gradients_reach_the_face_through_arcface_and_not_its_weights(arcface: I
     assert touched[80:150, 70:140].float().mean() > 0.99
     assert not touched[:40].any() and not touched[200:].any()
     assert all(weight.grad is None for weight in arcface.parameters())
+
+
+def test_no_gradient_reaches_the_reference(network: nn.Module) -> None:
+    predicted, reference = some_images(1, 1).requires_grad_(), some_images(1).flip(-1).requires_grad_()
+    good = frames_points(usable_face())
+    face_identity_loss(network, predicted, frames_points(good), reference, good).backward()  # type: ignore[no-untyped-call]
+    assert predicted.grad is not None and reference.grad is None
 
 
 def test_images_and_network_may_be_of_different_precision(network: nn.Module) -> None:

@@ -130,3 +130,11 @@ def test_misuse_says_what_to_do() -> None:
         denoising_loss(torch.zeros(2, 4), torch.zeros(2, 4), torch.ones(4))
     with pytest.raises(ValueError, match="at the images' size"):
         regional_loss(torch.zeros(2, 3, 64, 64), torch.zeros(2, 3, 64, 64), torch.zeros(2, 1, 8, 8))
+
+
+def test_weights_of_another_type_and_device_are_taken_to_the_errors() -> None:
+    weights = torch.tensor([0.5, 0.25], dtype=torch.float64)
+    loss = denoising_loss(torch.ones(2, 4), torch.zeros(2, 4), weights)
+    assert loss.dtype == torch.float32 and loss.item() == 0.375
+    elsewhere = torch.ones(2, 4, device="meta")
+    assert denoising_loss(elsewhere, elsewhere, weights).device.type == "meta"

@@ -1,5 +1,7 @@
 """Noise, clean latents and velocity are three views of the same pair, for every shape and timestep."""
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -118,6 +120,52 @@ def test_what_does_not_follow_is_refused() -> None:
             convert("epsilon", noise, clean, torch.tensor([0.5, 0]))
     with pytest.raises(ValueError, match="noise does not follow from predicted x0 at abar = 1"):
         predicted_noise("x0", noise, clean, torch.tensor([1, 0.5]))
+
+
+@pytest.mark.parametrize("unknown", ["v_prediction", "sample", "eps"])
+def test_an_unknown_prediction_is_refused_everywhere(unknown: Any) -> None:
+    clean, noise = pair([2, 4], 4)
+    for convert in (training_target, predicted_x0, predicted_noise, predicted_velocity):
+        with pytest.raises(ValueError, match=f"cannot be '{unknown}': choose from epsilon, v, x0"):
+            convert(unknown, clean, noise, torch.tensor([0.5, 0.5]))
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_another_number_of_timesteps_than_samples_is_refused(batch: int) -> None:
+    clean, noise = pair([batch, 4], 4)
+    for convert in (add_noise, velocity):
+        with pytest.raises(ValueError, match=f"one for each of {batch} samples"):
+            convert(clean, noise, torch.full((5,), 0.5))
+
+
+@pytest.mark.parametrize("prediction", PREDICTIONS)
+def test_the_latents_values_are_not_looked_at(prediction: Prediction) -> None:
+    """They may be on a device that computes behind the program: here on one that has no values at all."""
+    clean, noise = torch.empty(2, 2, 4, device="meta", dtype=torch.float16)
+    alpha_bar = alphas_bar(schedule_betas(HIA_SCHEDULE))[[3, 700]]
+    noisy = add_noise(clean, noise, alpha_bar)
+    output = training_target(prediction, clean, noise, alpha_bar)
+    for convert in (predicted_x0, predicted_noise, predicted_velocity):
+        found = convert(prediction, output, noisy, alpha_bar)
+        assert found.device.type == "meta" and found.dtype == torch.float16
+
+
+@pytest.mark.parametrize("prediction", PREDICTIONS)
+@pytest.mark.parametrize("timestep", [0, 10, 124])
+def test_bfloat16_is_rounded_once(timestep: int, prediction: Prediction) -> None:
+    """Of HIA's first timesteps the share of x0 would round to 1, and what is left of it be lost."""
+    clean, noise = pair([1, 4, 16, 16], 5, torch.bfloat16)
+    alpha_bar = alphas_bar(schedule_betas(HIA_SCHEDULE))[[timestep]]
+    exact = clean.double(), noise.double()
+    results = [
+        (convert(clean, noise, alpha_bar), convert(*exact, alpha_bar)) for convert in (add_noise, velocity)
+    ] + [
+        (convert(prediction, clean, noise, alpha_bar), convert(prediction, *exact, alpha_bar))
+        for convert in (predicted_x0, predicted_noise, predicted_velocity)
+    ]
+    for found, expected in results:
+        assert found.dtype == torch.bfloat16
+        torch.testing.assert_close(found.double(), expected, rtol=2**-8, atol=1e-4)
 
 
 @settings(max_examples=40, deadline=None)

@@ -159,3 +159,13 @@ def test_the_mask_holds_the_points_as_the_skeleton_draws_them() -> None:
 def test_arrays_of_other_points_are_refused() -> None:
     with pytest.raises(ValueError, match=r"not \(\.\.\., 133, 2\)"):
         face_mask(torch.zeros(2, 17, 2), torch.zeros(2, 17), (8, 8), (8, 8))
+
+
+def test_half_precision_keypoints_lose_no_more_than_their_own_digits() -> None:
+    """Places are multiples of four, which bfloat16 holds; the box around them is computed in float32."""
+    keypoints, confidence = a_person(FACE, 904, 200, 968, 264)
+    keypoints = (keypoints / 4).round() * 4
+    sizes = (300, 1200), (300, 1200)
+    mask = face_mask(keypoints.bfloat16(), confidence, *sizes)
+    assert mask.dtype == torch.float32
+    assert box_of(mask) == (904 - 8, 200 - 8, 968 + 8, 264 + 8)

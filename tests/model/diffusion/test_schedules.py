@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from model.diffusion.schedules import (
     HIA_SCHEDULE,
     REALISDANCE_SCHEDULE,
+    Kind,
     NoiseSchedule,
     Spacing,
     alphas_bar,
@@ -93,6 +94,13 @@ def test_the_printed_algorithm_is_off_by_the_unshifted_first_beta(gamma: float, 
     assert factor == pytest.approx(excess, abs=4e-5)
 
 
+@pytest.mark.parametrize(("kind", "last"), [("linear", 999), ("scaled_linear", 999), ("literal", 1000)])
+def test_a_schedule_says_which_timesteps_it_has(kind: Kind, last: int) -> None:
+    schedule = NoiseSchedule(kind)
+    assert schedule.timesteps[-1] == last
+    assert len(schedule.timesteps) == len(schedule_betas(schedule))
+
+
 def test_zero_terminal_snr_is_a_line_in_the_roots_of_alpha_bar() -> None:
     before = alphas_bar(scaled_linear_betas()).sqrt()
     after = alphas_bar(schedule_betas(REALISDANCE_SCHEDULE)).sqrt()
@@ -118,6 +126,9 @@ def test_what_cannot_be_trained_is_refused() -> None:
         NoiseSchedule(prediction="v_prediction")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="no schedule of 14 steps"):
         literal_shifted_betas(0.5, 14)
+    for schedule in (HIA_SCHEDULE, REALISDANCE_SCHEDULE):
+        with pytest.raises(ValueError, match="schedule of 1 steps"):
+            schedule_betas(schedule, 1)
 
 
 def test_realisdance_samples_by_the_released_scheduler() -> None:

@@ -134,8 +134,13 @@ def test_windows_of_another_video_are_refused() -> None:
         average_windows(windows, predictions, 22)
     with pytest.raises(ValueError, match="not those of a video of 19 frames: their last frame is 19"):
         average_windows(windows, predictions, 19)
-    with pytest.raises(ValueError, match="zip"):
-        average_windows(windows, predictions[1:], 20)
+    for others in ([], predictions[1:], [one[:, 1:] for one in predictions], [predictions[0][0, 0, 0]] * 2):
+        with pytest.raises(
+            ValueError, match=f"{len(others)} predictions of shapes .* 2 windows of 16 frames"
+        ):
+            average_windows(windows, others, 20)
+    with pytest.raises(ValueError, match=r"\(1, 16, 1\), \(2, 16, 1\)"):
+        average_windows(windows, [predictions[0], torch.zeros(2, 16, 1)], 20)
 
 
 def test_impossible_windows_are_refused() -> None:
@@ -146,3 +151,17 @@ def test_impossible_windows_are_refused() -> None:
         WindowSchedule(shift="uniform")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="a video of 0 frames"):
         step_windows(REALISDANCE_WINDOWS, 0, 0)
+    for schedule in (REALISDANCE_WINDOWS, HIA_WINDOWS):
+        with pytest.raises(ValueError, match="no denoising step -1"):
+            step_windows(schedule, 20, -1)
+    with pytest.raises(ValueError, match="seed -1: give 0 or more"):
+        WindowSchedule(seed=-1)
+
+
+@pytest.mark.parametrize(("dtype", "value"), [(torch.bfloat16, 1.015625), (torch.float16, 60_000.0)])
+def test_half_precision_is_not_what_windows_are_summed_in(dtype: torch.dtype, value: float) -> None:
+    """Sixteen equal numbers have that mean; their sum rounds in bfloat16, and is infinite in float16."""
+    windows = step_windows(WindowSchedule(overlap=15), 40, 0)
+    averaged = average_windows(windows, [torch.full((1, 16, 1), value, dtype=dtype)] * len(windows), 40)
+    assert averaged.dtype == dtype
+    assert (averaged == value).all()

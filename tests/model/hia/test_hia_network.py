@@ -50,6 +50,16 @@ def test_before_training_it_is_the_unet_it_started_from(tmp_path: Path) -> None:
         torch.testing.assert_close(predicted[clip], expected, rtol=1e-4, atol=1e-5)
 
 
+def test_the_controlnet_starts_as_the_unets_encoder(tmp_path: Path) -> None:
+    network, unet = _started(IMAGES, tmp_path)
+    started, untouched = network.controlnet.state_dict(), untrained(IMAGES).controlnet.state_dict()
+    encoder = {
+        name for name in unet.state_dict() if not name.startswith(("up_blocks.", "conv_norm_out", "conv_out"))
+    }
+    assert all(torch.equal(started[name], unet.state_dict()[name]) for name in encoder)
+    assert all(torch.equal(started[name], untouched[name]) for name in started.keys() - encoder)
+
+
 @torch.no_grad()
 def test_what_starts_from_a_unet_reads_the_reference_with_it_too(tmp_path: Path) -> None:
     """A frame whose latents, timestep and tokens are the reference's sees itself twice, and so once."""

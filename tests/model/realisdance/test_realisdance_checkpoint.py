@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import safetensors.torch
 import torch
+from torch import nn
 
 from extractors.weights.errors import WeightsError
 from model.realisdance.checkpoint import load_checkpoint, released_state, write_checkpoint
@@ -67,3 +69,36 @@ def test_a_file_without_weights_is_refused(tmp_path: Path) -> None:
     torch.save({"state_dict": [1, 2]}, tmp_path / "list.ckpt")
     with pytest.raises(WeightsError, match=r"list.ckpt: its state_dict holds nothing by name"):
         load_checkpoint(tmp_path / "list.ckpt", IMAGES)
+
+
+def test_a_loaded_network_is_of_the_wanted_type_and_owns_its_weights(tmp_path: Path) -> None:
+    network = untrained(VIDEOS).half()
+    path = tmp_path / "half.safetensors"
+    write_checkpoint(network, path)
+    dtypes = (torch.bfloat16, torch.float16, torch.float32)
+    loaded = {dtype: load_checkpoint(path, VIDEOS, dtype).state_dict() for dtype in dtypes}
+    path.write_bytes(bytes(path.stat().st_size))
+    for dtype, state in loaded.items():
+        for name, weight in network.state_dict().items():
+            assert state[name].dtype == dtype
+            assert torch.equal(state[name], weight.to(dtype)), name
+
+
+def test_compiled_and_wrapped_networks_are_written_under_their_plain_names(tmp_path: Path) -> None:
+    network = untrained(IMAGES)
+    expected = dict(network.state_dict())
+    compiled: Any = torch.compile(network.denoiser)
+    network.denoiser = compiled
+    wrapped = nn.DataParallel(network)
+    assert "module.denoiser._orig_mod.unet.conv_in.weight" in wrapped.state_dict()
+    write_checkpoint(wrapped, tmp_path / "wrapped.safetensors")
+    read = load_checkpoint(tmp_path / "wrapped.safetensors", IMAGES).state_dict()
+    assert all(torch.equal(read[name], weight) for name, weight in expected.items())
+
+
+def test_a_weight_by_two_names_is_refused(tmp_path: Path) -> None:
+    state = released_state(untrained(IMAGES))
+    state["projector.post_proj.bias"] = torch.ones(32)
+    safetensors.torch.save_file(state, tmp_path / "two.safetensors")
+    with pytest.raises(WeightsError, match=r"has projector.post_proj.bias by two names"):
+        load_checkpoint(tmp_path / "two.safetensors", IMAGES)
