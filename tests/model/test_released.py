@@ -109,7 +109,7 @@ def released(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     return Released(
         load_checkpoint(path, settings).eval(),
         made("sample"),
-        torch.tensor(inputs["timestep"]),
+        torch.tensor(inputs["timestep"]).reshape(-1).expand(inputs["sample"][1][0]),
         {ours: (made(theirs) + 1) / 2 for ours, theirs in CONDITIONS.items()},
         made("reference"),
         made("tokens"),
