@@ -71,7 +71,7 @@ def whole(video: Path, prefect_server: PrefectServer, tmp_path_factory: pytest.T
 def test_workers_lost_by_dying_and_by_hanging_change_no_byte_and_are_retries_in_prefects_record(
     video: Path, whole: Path, prefect_server: PrefectServer, tmp_path: Path
 ) -> None:
-    hurt = run(video, tmp_path / "hurt", prefect_server.home, ("die", "hang"), "--stall-seconds", "5")
+    hurt = run(video, tmp_path / "hurt", prefect_server.home, ("die", "hang"), "--stall-seconds", "15")
     assert hurt.code == 0, hurt.stderr
     assert files_of(tmp_path / "hurt") == files_of(whole)
     assert retries(prefect_server) == 2
