@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from model.hia.network import HIA, HIASettings
 from model.unet.settings import MotionSettings, UNetSettings
@@ -69,12 +69,3 @@ def some_inputs(batch: int = 2, frames: int = 3, seed: int = 0, size: tuple[int,
 def untrained(settings: HIASettings, seed: int = 0) -> HIA:
     torch.manual_seed(seed)
     return HIA(settings).eval()
-
-
-def as_if_trained(network: HIA, seed: int = 1) -> HIA:
-    """With layers that start at zero at other values, so that every part counts."""
-    generator = torch.Generator().manual_seed(seed)
-    for parameter in network.parameters():
-        if not parameter.any():
-            nn.init.normal_(parameter, std=0.05, generator=generator)
-    return network

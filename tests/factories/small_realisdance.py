@@ -47,12 +47,3 @@ def some_inputs(
 def untrained(settings: RealisDanceSettings, seed: int = 0) -> RealisDance:
     torch.manual_seed(seed)
     return RealisDance(settings).eval()
-
-
-def as_if_trained(network: RealisDance, seed: int = 1) -> RealisDance:
-    """With layers that start at zero at other values, so that every part counts."""
-    generator = torch.Generator().manual_seed(seed)
-    for parameter in network.parameters():
-        if not parameter.any():
-            nn.init.normal_(parameter, std=0.05, generator=generator)
-    return network

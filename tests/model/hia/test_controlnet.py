@@ -9,7 +9,8 @@ from torch import Tensor
 from model.hia.control import make_controlnet, start_from_unet
 from model.unet.reference_attention import Reference
 from model.unet.settings import UNetSettings, make_unet
-from tests.factories.small_hia import IMAGES, UNET, as_if_trained, some_inputs, untrained
+from tests.factories.as_if_trained import as_if_trained
+from tests.factories.small_hia import IMAGES, UNET, some_inputs, untrained
 
 
 @pytest.mark.parametrize(("channels", "parameters"), [(6, 361_279_552), (3, 361_279_120)])

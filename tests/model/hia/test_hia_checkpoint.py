@@ -13,7 +13,8 @@ from torch import nn
 
 from extractors.weights.errors import WeightsError
 from model.hia.checkpoint import load_checkpoint, write_checkpoint
-from tests.factories.small_hia import IMAGES, VIDEOS, as_if_trained, some_inputs, untrained
+from tests.factories.as_if_trained import as_if_trained
+from tests.factories.small_hia import IMAGES, VIDEOS, some_inputs, untrained
 
 
 @torch.no_grad()

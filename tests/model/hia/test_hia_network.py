@@ -14,15 +14,8 @@ from torch import Tensor, nn
 from model.hia.network import HIA, HIASettings
 from model.hia.pretrained import start_from_stable_diffusion
 from model.unet.settings import make_unet
-from tests.factories.small_hia import (
-    IMAGES,
-    UNET,
-    VIDEOS,
-    as_if_trained,
-    some_inputs,
-    together,
-    untrained,
-)
+from tests.factories.as_if_trained import as_if_trained
+from tests.factories.small_hia import IMAGES, UNET, VIDEOS, some_inputs, together, untrained
 
 
 def _started(settings: HIASettings, folder: Path) -> tuple[HIA, nn.Module]:

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from model.hia.training_stages import STAGES, Part, TrainingStage, freeze_others
-from tests.factories.small_hia import IMAGES, VIDEOS, as_if_trained, some_inputs, untrained
+from tests.factories.as_if_trained import as_if_trained
+from tests.factories.small_hia import IMAGES, VIDEOS, some_inputs, untrained
 
 PREFIXES: dict[Part, str] = {
     "appearance_encoder": "appearance_encoder.",

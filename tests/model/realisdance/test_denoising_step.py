@@ -8,7 +8,8 @@ import torch
 from model.diffusion.guidance import guided
 from model.diffusion.windows import WindowSchedule, step_windows
 from model.realisdance.denoising_step import predict_video
-from tests.factories.small_realisdance import VIDEOS, as_if_trained, some_inputs, untrained
+from tests.factories.as_if_trained import as_if_trained
+from tests.factories.small_realisdance import VIDEOS, some_inputs, untrained
 
 
 @pytest.mark.parametrize("scale", [1.0, 2.0])

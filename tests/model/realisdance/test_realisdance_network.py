@@ -11,7 +11,8 @@ from torch import nn
 from model.realisdance.image_tokens import TokenProjector
 from model.realisdance.network import RealisDance, RealisDanceSettings
 from model.realisdance.pose_gating import PoseGating
-from tests.factories.small_realisdance import IMAGES, VIDEOS, as_if_trained, some_inputs, untrained
+from tests.factories.as_if_trained import as_if_trained
+from tests.factories.small_realisdance import IMAGES, VIDEOS, some_inputs, untrained
 
 
 def count(module: nn.Module | None) -> int:

@@ -11,7 +11,8 @@ from torch.nn.parallel import DistributedDataParallel
 
 from model.realisdance.network import RealisDanceSettings
 from model.realisdance.training_stages import STAGES, freeze_others
-from tests.factories.small_realisdance import IMAGES, VIDEOS, as_if_trained, some_inputs, untrained
+from tests.factories.as_if_trained import as_if_trained
+from tests.factories.small_realisdance import IMAGES, VIDEOS, some_inputs, untrained
 
 
 @pytest.mark.parametrize("settings", [IMAGES, VIDEOS], ids=["images", "videos"])
