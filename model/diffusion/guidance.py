@@ -1,4 +1,7 @@
-"""Classifier-free guidance (Ho and Salimans, 2022), and what each model's unconditional branch keeps.
+"""Classifier-free guidance (Ho and Salimans, 2022).
+
+What the unconditional prediction keeps is each model's: RealisDance's released sampler keeps the pose, so
+that guidance strengthens the reference's appearance alone; HIA's animation-cfg drops pose and reference both.
 
 HIA's equation 4 (Xu et al., 2024, section 3.4) has the difference the other way round, e(none) + w (e(none) -
 e(cond)), which leads away from the conditions. It is taken for a slip: both models use the same formula here.
@@ -6,29 +9,8 @@ e(cond)), which leads away from the conditions. It is taken for a slip: both mod
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from jaxtyping import Float
 from torch import Tensor
-
-
-@dataclass(frozen=True)
-class Unconditional:
-    """Which conditions the unconditional prediction keeps."""
-
-    keeps_pose: bool
-    keeps_reference: bool
-    """The features of the reference image that the main network attends to."""
-
-    keeps_image_tokens: bool
-    """The tokens of the reference image for cross-attention; without them these are zeros."""
-
-
-REALISDANCE_UNCONDITIONAL = Unconditional(keeps_pose=True, keeps_reference=False, keeps_image_tokens=False)
-"""Of the released sampler: guidance strengthens the reference's appearance alone."""
-
-HIA_UNCONDITIONAL = Unconditional(keeps_pose=False, keeps_reference=False, keeps_image_tokens=False)
-"""HIA's animation-cfg: reference and pose are both omitted."""
 
 
 def needs_unconditional(scale: float) -> bool:

@@ -26,11 +26,13 @@ def predict_video(
     unconditional: Reference,
     scale: float,
     windows: Int[np.ndarray, "windows size"],
+    keeps_pose: bool = True,
 ) -> Float[Tensor, "batch frames 4 height width"]:
     """The guided prediction for noisy latents, the mean of the windows' where they overlap.
 
     poses, reference, unconditional: what the network's `encode_poses`, `read_reference` and `unconditional`
     gave, once for the video. scale: of guidance. windows: of this step, see `windows.step_windows`.
+    keeps_pose: whether the unconditional prediction has the pose too, as the authors' has.
     """
     predictions = []
     for window in windows:
@@ -38,6 +40,8 @@ def predict_video(
         part = sample[:, frames]
         pose = network.guide(poses[:, frames])
         conditional = network.denoise(part, timestep, pose, reference)
-        without = network.denoise(part, timestep, pose, unconditional) if needs_unconditional(scale) else None
+        without = None
+        if needs_unconditional(scale):
+            without = network.denoise(part, timestep, pose if keeps_pose else None, unconditional)
         predictions.append(guided(conditional, without, scale))
     return average_windows(windows, predictions, sample.shape[1])

@@ -109,10 +109,10 @@ class RealisDance(nn.Module):
         self,
         sample: Float[Tensor, "batch frames 4 height width"],
         timestep: Float[Tensor, "batch"],
-        pose: Sequence[Float[Tensor, "batch frames channels _ _"]],
+        pose: Sequence[Float[Tensor, "batch frames channels _ _"]] | None,
         reference: Reference,
     ) -> Float[Tensor, "batch frames 4 height width"]:
-        """The prediction for noisy latents, from what `guide` and `read_reference` gave."""
+        """The prediction for noisy latents, from what `guide` (None: no pose) and `read_reference` gave."""
         return self.denoiser(sample, timestep, reference, pose)
 
     def forward(

@@ -10,7 +10,7 @@ batch*frames: the frames of all clips, those of a clip in a row. positions: pixe
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as nn_functional
@@ -34,10 +34,6 @@ class Reference:
     tokens: Float[Tensor, "batch tokens width"]
     bank: Bank | None = None
     kept: Bool[Tensor, "batch"] | None = None
-
-    def without_bank(self) -> Reference:
-        """The same tokens alone."""
-        return replace(self, bank=None, kept=None)
 
 
 def enter(

@@ -65,11 +65,11 @@ def walk(
     """
 
     def run(
+        place: str,
         sample: Tensor,
         skip: Tensor | None,
         resnet: ResnetBlock2D,
         transformer: Transformer2DModel | None,
-        place: str,
     ) -> tuple[Tensor, Tensor | None]:
         sample = layer.resnet(sample if skip is None else torch.cat([sample, skip], dim=1), resnet)
         keeps = None
@@ -79,18 +79,11 @@ def walk(
 
     kept = {}
 
-    def call(
-        sample: Tensor,
-        skip: Tensor | None,
-        resnet: ResnetBlock2D,
-        transformer: Transformer2DModel | None,
-        place: str,
-    ) -> Tensor:
-        arguments = (sample, skip, resnet, transformer, place)
+    def call(place: str, *arguments: Any) -> Tensor:
         if gradient_checkpointing and torch.is_grad_enabled():
-            sample, keeps = checkpoint(run, *arguments, use_reentrant=False)
+            sample, keeps = checkpoint(run, place, *arguments, use_reentrant=False)
         else:
-            sample, keeps = run(*arguments)
+            sample, keeps = run(place, *arguments)
         if keeps is not None:
             kept[place] = keeps
         return sample
@@ -101,7 +94,7 @@ def walk(
     skips = [sample]
     for level, block in enumerate(unet.down_blocks):
         for index, (resnet, transformer) in enumerate(_pairs(block)):
-            sample = call(sample, None, resnet, transformer, f"down.{level}.{index}")
+            sample = call(f"down.{level}.{index}", sample, None, resnet, transformer)
             skips.append(sample)
         if block.downsamplers is not None:
             sample = block.downsamplers[0](sample)
@@ -113,14 +106,14 @@ def walk(
         skips = [skip + added for skip, added in zip(skips, control.skips, strict=True)]
 
     middle = unet.mid_block
-    sample = call(sample, None, middle.resnets[0], middle.attentions[0], "mid.0.0")
+    sample = call("mid.0.0", sample, None, middle.resnets[0], middle.attentions[0])
     sample = layer.resnet(sample, middle.resnets[1])
     if control is not None:
         sample = sample + control.middle
 
     for level, block in enumerate(unet.up_blocks):
         for index, (resnet, transformer) in enumerate(_pairs(block)):
-            sample = call(sample, skips.pop(), resnet, transformer, f"up.{level}.{index}")
+            sample = call(f"up.{level}.{index}", sample, skips.pop(), resnet, transformer)
         if block.upsamplers is not None:
             sample = block.upsamplers[0](sample, output_size=skips[-1].shape[-2:])
     return sample, kept

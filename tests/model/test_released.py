@@ -20,6 +20,7 @@ from torch import Tensor
 
 from model.realisdance.checkpoint import load_checkpoint, released_names, released_state, write_checkpoint
 from model.realisdance.network import RealisDance, RealisDanceSettings
+from model.unet.reference_attention import Reference
 from model.unet.settings import MotionSettings, UNetSettings
 
 INPUTS: dict[str, dict[str, Any]] = {
@@ -186,7 +187,7 @@ def test_the_prediction_is_the_released_one(released: Released) -> None:
 @torch.inference_mode()
 def test_the_prediction_without_the_reference_is_the_released_one(released: Released) -> None:
     network = released.network
-    reference = network.read_reference(released.latent, released.features).without_bank()
+    reference = Reference(network.projector(released.features))
     found = network.denoise(
         released.sample,
         released.timestep,

@@ -5,12 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.diffusion.guidance import (
-    HIA_UNCONDITIONAL,
-    REALISDANCE_UNCONDITIONAL,
-    guided,
-    needs_unconditional,
-)
+from model.diffusion.guidance import guided, needs_unconditional
 
 
 def test_scale_1_is_exactly_the_conditional_prediction_and_needs_no_other() -> None:
@@ -40,9 +35,3 @@ def test_the_distance_from_the_unconditional_prediction_is_multiplied(
 def test_a_missing_unconditional_prediction_is_refused() -> None:
     with pytest.raises(ValueError, match=r"scale 2\.0 needs an unconditional prediction"):
         guided(torch.zeros(1), None, 2.0)
-
-
-def test_realisdance_keeps_the_pose_and_hia_keeps_nothing() -> None:
-    kept = [REALISDANCE_UNCONDITIONAL, HIA_UNCONDITIONAL]
-    assert [one.keeps_pose for one in kept] == [True, False]
-    assert not any(one.keeps_reference or one.keeps_image_tokens for one in kept)

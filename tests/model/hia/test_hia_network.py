@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from model.hia.network import HIA, HIASettings
 from model.hia.pretrained import start_from_stable_diffusion
+from model.unet.reference_attention import Reference
 from model.unet.settings import make_unet
 from tests.factories.as_if_trained import as_if_trained
 from tests.factories.small_hia import IMAGES, UNET, VIDEOS, some_inputs, together, untrained
@@ -35,7 +36,7 @@ def test_before_training_it_is_the_unet_it_started_from(tmp_path: Path) -> None:
     inputs = some_inputs()
     reference = network.read_reference(inputs.latent, inputs.tokens)
     control = network.guide(inputs.conditions, inputs.sample, inputs.timestep, reference.tokens)
-    predicted = network.denoise(inputs.sample, inputs.timestep, control, reference.without_bank())
+    predicted = network.denoise(inputs.sample, inputs.timestep, control, Reference(reference.tokens))
     for clip, (frames, timestep, tokens) in enumerate(
         zip(inputs.sample, inputs.timestep, inputs.tokens, strict=True)
     ):
@@ -60,7 +61,7 @@ def test_what_starts_from_a_unet_reads_the_reference_with_it_too(tmp_path: Path)
     inputs = some_inputs(batch=1, frames=1)
     same = replace(inputs, sample=inputs.latent[:, None], timestep=torch.zeros(1))
     reference = network.read_reference(same.latent, same.tokens)
-    alone = network.denoise(same.sample, same.timestep, None, reference.without_bank())
+    alone = network.denoise(same.sample, same.timestep, None, Reference(reference.tokens))
     both = network.denoise(same.sample, same.timestep, None, reference)
     torch.testing.assert_close(both, alone, rtol=1e-4, atol=1e-5)
 

@@ -57,3 +57,25 @@ def test_one_token_stands_for_all_that_are_the_same() -> None:
     five = type(every)(every.tokens.expand(-1, 5, -1))
     expected = network.denoise(inputs.sample, inputs.timestep, pose, five)
     torch.testing.assert_close(found, expected, rtol=0, atol=2e-5)
+
+
+@torch.no_grad()
+def test_the_unconditional_prediction_may_have_no_pose() -> None:
+    network, inputs = as_if_trained(untrained(VIDEOS)), some_inputs(frames=4)
+    poses = network.encode_poses(inputs.conditions)
+    reference = network.read_reference(inputs.latent, inputs.features)
+    nothing = network.unconditional(inputs.features)
+    windows = step_windows(WindowSchedule(size=8, overlap=2), frames=4, step=0)
+    found = predict_video(
+        network,
+        inputs.sample,
+        inputs.timestep,
+        poses,
+        reference,
+        nothing,
+        2.0,
+        windows,
+        keeps_pose=False,
+    )
+    without = network.denoise(inputs.sample, inputs.timestep, None, nothing)
+    torch.testing.assert_close(found, guided(inputs(network), without, 2.0), rtol=0, atol=2e-5)

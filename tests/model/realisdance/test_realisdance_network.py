@@ -11,6 +11,7 @@ from torch import nn
 from model.realisdance.image_tokens import TokenProjector
 from model.realisdance.network import RealisDance, RealisDanceSettings
 from model.realisdance.pose_gating import PoseGating
+from model.unet.reference_attention import Reference
 from tests.factories.as_if_trained import as_if_trained
 from tests.factories.small_realisdance import IMAGES, VIDEOS, some_inputs, untrained
 
@@ -43,7 +44,7 @@ def test_untrained_parts_leave_the_unet_as_it_is(settings: RealisDanceSettings) 
         inputs.sample,
         inputs.timestep,
         network.guide(network.encode_poses(inputs.conditions)),
-        network.read_reference(inputs.latent, inputs.features).without_bank(),
+        Reference(network.projector(inputs.features)),
     )
     no_tokens = inputs.sample.new_zeros(6, 5, 32)
     expected = network.denoiser.unet(
