@@ -22,7 +22,13 @@ from typing import Any
 
 import cv2
 import ray
-from ray.exceptions import AuthenticationError, OutOfMemoryError, RayActorError
+from ray.exceptions import (
+    ActorDiedError,
+    AuthenticationError,
+    GetTimeoutError,
+    OutOfMemoryError,
+    RayActorError,
+)
 
 from extractors.weights.errors import WeightsError
 from pipelines import memory
@@ -254,19 +260,37 @@ class WorkerPool:
             )
 
     def lease(self, wait: bool) -> Lease | None:
-        """A worker that is idle, or with `wait` the next one that is; else None. It is given back with
-        `release`. Raises PoolClosedError.
+        """A worker that is idle and answers, or with `wait` the next one that does; else None. It is given
+        back with `release`. Raises PoolClosedError, and ClusterError where a worker cannot be started.
+
+        Ray refuses the jobs of a worker that is still being restarted: handed out, it would cost a clip a
+        loss that it had no part in.
         """
         while True:
             self.check_open()
             try:
-                return self._idle.get(block=wait, timeout=POLL_SECONDS)
+                lease = self._idle.get(block=wait, timeout=POLL_SECONDS)
             except queue.Empty:
-                if not wait:
-                    return None
+                lease = None
+            if lease is not None and self._answers(lease):
+                return lease
+            if lease is not None:
+                self.release(lease)
+            if not wait:
+                return None
 
     def release(self, lease: Lease) -> None:
         self._idle.put(lease)
+
+    def _answers(self, lease: Lease) -> bool:
+        try:
+            return bool(ray.get(lease.actor.__ray_ready__.remote(), timeout=POLL_SECONDS))
+        except ActorDiedError as error:
+            self.check_open()
+            why = str(error).strip().splitlines()[-1]
+            raise ClusterError(f"a worker cannot be started: {why}") from error
+        except (*LOST, GetTimeoutError):
+            return False
 
     @contextmanager
     def leased(self) -> Iterator[Lease]:

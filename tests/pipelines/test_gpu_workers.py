@@ -35,6 +35,16 @@ def test_networks_share_gpus_and_mediapipe_takes_processors(two_gpus: None, tmp_
         size_of(RunSettings(workers=4), networks, tmp_path)
 
 
+def test_a_worker_that_cannot_be_started_is_the_clusters_fault_and_no_clips(
+    two_gpus: None, tmp_path: Path
+) -> None:
+    settings = settle(None, {})
+    pool = WorkerPool(RunSettings(workers=1), settings, lineages_of(settings), tmp_path / "missing")
+    pool.start()
+    with pytest.raises(ClusterError, match=r"cannot be started: .*missing/000\.log"):
+        pool.lease(wait=True)
+
+
 def size_of(run: RunSettings, settings: DatasetSettings, logs: Path) -> int:
     """How many workers start."""
     pool = WorkerPool(run, settings, lineages_of(settings), logs)

@@ -27,9 +27,9 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_numbered_video(tmp_path_factory.mktemp("video") / "video.mp4", count=FPS * 3, fps=FPS)
 
 
-def run(video: Path, out: Path, home: Path, faults: tuple[str, ...] = (), *more: str) -> Finished:
-    settings = ["--min-found", "0", "--clip-seconds", "1", "--min-side", "64", "--workers", "2"]
-    settings += ["--body-model", "none", *more]
+def run(video: Path, out: Path, home: Path, faults: tuple[str, ...], more: tuple[str, ...]) -> Finished:
+    settings = ["--min-found", "0", "--clip-seconds", "1", "--min-side", "64", "--body-model", "none"]
+    settings += more
     extra = {}
     if faults:
         marks = out.parent / f"{out.name}-marks"
@@ -63,7 +63,7 @@ def retries(server: PrefectServer) -> int:
 def whole(video: Path, prefect_server: PrefectServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The dataset of a run in which no worker is lost."""
     out = tmp_path_factory.mktemp("whole") / "dataset"
-    assert run(video, out, prefect_server.home).code == 0
+    assert run(video, out, prefect_server.home, (), ("--workers", "2")).code == 0
     assert retries(prefect_server) == 0
     return out
 
@@ -71,7 +71,8 @@ def whole(video: Path, prefect_server: PrefectServer, tmp_path_factory: pytest.T
 def test_workers_lost_by_dying_and_by_hanging_change_no_byte_and_are_retries_in_prefects_record(
     video: Path, whole: Path, prefect_server: PrefectServer, tmp_path: Path
 ) -> None:
-    hurt = run(video, tmp_path / "hurt", prefect_server.home, ("die", "hang"), "--stall-seconds", "15")
+    settings = ("--workers", "2", "--stall-seconds", "15")
+    hurt = run(video, tmp_path / "hurt", prefect_server.home, ("die", "hang"), settings)
     assert hurt.code == 0, hurt.stderr
     assert files_of(tmp_path / "hurt") == files_of(whole)
     assert retries(prefect_server) == 2
@@ -81,7 +82,7 @@ def test_a_clip_that_always_loses_its_worker_fails_and_can_be_retried(
     video: Path, whole: Path, home: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "dataset"
-    finished = run(video, out, home, ("die",) * 3)
+    finished = run(video, out, home, ("die",) * 3, ("--workers", "1"))
     assert finished.code == 0
     assert "worker_died" in finished.stdout
     statuses = {

@@ -2,7 +2,8 @@
 PYTHONPATH.
 
 FAULTS are the words `die` and `hang`, one for each time that the clip is begun; FAULT_MARKS is a folder where
-each fault leaves a file. The clip is the one that begins with frame FAULT_FRAME.
+each fault leaves a file. The clip is the one that begins with frame FAULT_FRAME. A worker that replaces one
+that was lost takes RESTART_SECONDS, as on a busy machine.
 """
 
 import importlib.abc
@@ -11,26 +12,30 @@ import importlib.util
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-_FAULTY = "extractors.mediapipe_holistic"
+RESTART_SECONDS = 4.0
+"""Longer than Ray waits, two seconds, before it refuses a job of an actor that is being restarted."""
 
 
 class _Finder(importlib.abc.MetaPathFinder):
+    def __init__(self, changes: dict[str, Callable[[ModuleType], None]]) -> None:
+        self._waiting = changes
+
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        if name != _FAULTY:
+        if name not in self._waiting:
             return None
-        sys.meta_path.remove(self)
+        change = self._waiting.pop(name)
         spec = importlib.util.find_spec(name)
         assert spec is not None and isinstance(spec.loader, importlib.machinery.SourceFileLoader)
         run = spec.loader.exec_module
 
         def exec_module(module: ModuleType) -> None:
             run(module)
-            _break(module)
+            change(module)
 
         spec.loader.exec_module = exec_module  # type: ignore[method-assign]
         return spec
@@ -43,6 +48,17 @@ def _break(module: ModuleType) -> None:
         yield from extract(self, _seen(frames))
 
     module.MediaPipeHolistic.extract = faulty
+
+
+def _delay(module: ModuleType) -> None:
+    start = module.Worker.__init__
+
+    def slow(self: Any, *arguments: Any) -> None:
+        if any(Path(os.environ["FAULT_MARKS"]).iterdir()):
+            time.sleep(RESTART_SECONDS)
+        start(self, *arguments)
+
+    module.Worker.__init__ = slow
 
 
 def _seen(frames: Iterable[Any]) -> Iterator[Any]:
@@ -64,4 +80,8 @@ def _fail(fault: str) -> None:
 
 
 if "FAULTS" in os.environ:
-    sys.meta_path.insert(0, _Finder())
+    changes: dict[str, Callable[[ModuleType], None]] = {
+        "extractors.mediapipe_holistic": _break,
+        "pipelines.workers": _delay,
+    }
+    sys.meta_path.insert(0, _Finder(changes))
