@@ -15,7 +15,7 @@ import queue
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -268,14 +268,16 @@ class WorkerPool:
         """
         while True:
             self.check_open()
-            try:
+            with suppress(queue.Empty):
                 lease = self._idle.get(block=wait, timeout=POLL_SECONDS)
-            except queue.Empty:
-                lease = None
-            if lease is not None and self._answers(lease):
-                return lease
-            if lease is not None:
-                self.release(lease)
+                answers = False
+                try:
+                    answers = self._answers(lease)
+                finally:
+                    if not answers:
+                        self.release(lease)
+                if answers:
+                    return lease
             if not wait:
                 return None
 
@@ -283,6 +285,7 @@ class WorkerPool:
         self._idle.put(lease)
 
     def _answers(self, lease: Lease) -> bool:
+        """Whether the worker can be given a job now. Raises ClusterError where it never will."""
         try:
             return bool(ray.get(lease.actor.__ray_ready__.remote(), timeout=POLL_SECONDS))
         except ActorDiedError as error:
