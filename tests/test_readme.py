@@ -49,7 +49,7 @@ def test_every_command_works_as_printed(home: Path, tmp_path: Path) -> None:
     assert len(commands) >= 10
     for command in commands:
         done = subprocess.run(
-            ["sh", "-c", command], cwd=tmp_path, env=settings, capture_output=True, text=True, timeout=300
+            ["sh", "-c", command], cwd=tmp_path, env=settings, capture_output=True, text=True, timeout=900
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     (python,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
