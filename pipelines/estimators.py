@@ -122,6 +122,13 @@ _BODY_MODELS = ("smplx", "mano")
 _PACKAGES = {"mmdet": "mmdet", "mmpose": "mmpose", "smpler_x": "smplx", "hamer": "smplx"}
 
 
+def _placeholder_licence() -> str:
+    """Asked for only where a body model takes part: their stand-ins need the package smplx."""
+    from renderers.body_models.placeholder import PLACEHOLDER_LICENCE
+
+    return PLACEHOLDER_LICENCE
+
+
 def _lineage(
     settings: DatasetSettings,
     extractor: str,
@@ -138,10 +145,8 @@ def _lineage(
     networks = [weight_named(name) for name in names if name not in _BODY_MODELS]
     models = [weight_named(name) for name in names if name in _BODY_MODELS]
     if estimators.is_random:
-        from renderers.body_models.placeholder import PLACEHOLDER_LICENCE
-
         weights = {name: RANDOM for name in names}
-        of_weights, of_models = "none", PLACEHOLDER_LICENCE if models else "none"
+        of_weights, of_models = "none", _placeholder_licence() if models else "none"
         networks_of = estimators.weights
     else:
         weights = {name: hash_of(name) for name in names}
