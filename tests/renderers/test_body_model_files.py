@@ -307,7 +307,23 @@ def sparse_claiming(**state: Any) -> bytes:
             struct.pack("<BBB", 6, ord("K"), 3), struct.pack("<BBB", 7, ord("K"), 3)
         ),
     ],
-    ids=lambda data: f"{len(data)} bytes {data[:12]!r}",
+    ids=[
+        "a bytearray of 2**38",
+        "bytes of 2**62",
+        "a string of -1",
+        "a memo of 2**32",
+        "a memo of 99999999999",
+        "a number of 2**31 bytes",
+        "marks and tuples, 300,000 deep",
+        "a tuple of 300,000 levels",
+        "an array of 2**60",
+        "an array of 2**93",
+        "an array of -1",
+        "a sparse matrix of 2**80",
+        "a row of 2**40",
+        "a column of 2**31",
+        "a memo that was never kept",
+    ],
 )
 def test_claims_beyond_what_is_there_are_refused(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(ModelFileError, match=r"is damaged or no body-model file.*download it again"):
