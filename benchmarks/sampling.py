@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from model.diffusion.guidance import guided
 from model.diffusion.windows import REALISDANCE_WINDOWS, average_windows, step_windows
@@ -29,6 +29,7 @@ from model.realisdance.denoising_step import predict_video
 from model.realisdance.network import RealisDance, RealisDanceSettings
 from model.unet.reference_attention import Reference
 from model.unet.settings import MotionSettings, UNetSettings
+from tests.factories.as_if_trained import as_if_trained
 
 FRAMES, STEPS, STEP, SCALE = 80, 50, 1, 2.0
 ROUNDS = 3
@@ -57,11 +58,7 @@ class Video:
 def made_network(settings: RealisDanceSettings) -> RealisDance:
     """Untrained, but with no layer that gives nothing."""
     torch.manual_seed(0)
-    network = RealisDance(settings).eval()
-    for parameter in network.parameters():
-        if not parameter.any():
-            nn.init.normal_(parameter, std=0.02)
-    return network
+    return as_if_trained(RealisDance(settings).eval())
 
 
 def made_video(settings: RealisDanceSettings, height: int, width: int) -> Video:

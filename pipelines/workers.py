@@ -15,7 +15,7 @@ import queue
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -270,14 +270,11 @@ class WorkerPool:
             self.check_open()
             with suppress(queue.Empty):
                 lease = self._idle.get(block=wait, timeout=POLL_SECONDS)
-                answers = False
-                try:
-                    answers = self._answers(lease)
-                finally:
-                    if not answers:
-                        self.release(lease)
-                if answers:
-                    return lease
+                with ExitStack() as unless_answered:
+                    unless_answered.callback(self.release, lease)
+                    if self._answers(lease):
+                        unless_answered.pop_all()
+                        return lease
             if not wait:
                 return None
 

@@ -1,5 +1,5 @@
-"""Workers take shares of GPUs where there are any and the preset has something for them to do. (Ray counts
-what it is told that a machine has, so this is held without a GPU.)
+"""How many workers start, and one that cannot. They take shares of GPUs where there are any and the preset
+has something for them to do. (Ray counts what it is told that a machine has, so this is held without a GPU.)
 """
 
 from __future__ import annotations
